@@ -1,0 +1,1 @@
+//! Resources in, what each node must enforce out; pure.

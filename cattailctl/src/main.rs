@@ -1,0 +1,2 @@
+//! The command line: manifests in, resources out.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Intent into the kernel: nftables and routes by netlink.

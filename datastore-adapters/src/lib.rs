@@ -1,0 +1,12 @@
+//! Datastores behind one contract: [`Source`] streams their state and its changes, [`Store`] reads and writes it.
+//!
+//! Adapters own reconnection, resumption, relisting after compaction, and staleness. Their readers see one ordered
+//! stream and never learn which datastore it came from.
+
+mod source;
+mod store;
+
+pub use self::{
+    source::{Source, SourceEvent},
+    store::{Listing, Store, StoreError, Stored, Write},
+};

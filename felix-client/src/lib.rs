@@ -1,0 +1,1 @@
+//! The sync protocol's client and the agent's brain; no netlink.

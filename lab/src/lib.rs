@@ -1,0 +1,1 @@
+//! Network namespaces as nodes and pods, real packets between them; the quickstart and packet conformance.

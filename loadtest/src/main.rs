@@ -1,0 +1,2 @@
+//! What a fan-out costs, measured.
+fn main() {}

@@ -1,0 +1,85 @@
+//! Typed projections of v3 resources: the smallest comparable form that agents compute with.
+//!
+//! JSON as the datastore holds it comes in through [`Resource::parse`] and nowhere else. What is wrong in it is named
+//! with its field path. Unknown fields are ignored here; they survive in the datastore because writers keep the JSON.
+
+mod endpoint;
+mod metadata;
+mod network;
+mod policy;
+mod port;
+
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+pub use self::{
+    endpoint::{EndpointPort, HostEndpointSpec, WorkloadEndpointSpec},
+    metadata::{Labels, Metadata, Object},
+    network::{AllocationAttribute, FelixConfigurationSpec, IpPoolSpec, IpamBlockSpec, NetworkSetSpec, NodeBgpSpec, NodeSpec},
+    policy::{Action, EntityRule, IcmpFields, PolicySpec, PolicyType, ProfileSpec, Rule, ServiceAccountMatch, TierSpec},
+    port::{Port, ProtocolName},
+};
+use crate::{Key, Kind};
+
+/// A resource in the form that agents compute with. `Pod`s arrive as workload endpoints, `Namespace`s and
+/// `ServiceAccount`s as profiles, Kubernetes network policies as policies: the source projected them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Resource {
+    /// NetworkPolicy, GlobalNetworkPolicy, Kubernetes NetworkPolicy; the key tells which.
+    Policy(Object<PolicySpec>),
+    /// Tier.
+    Tier(Object<TierSpec>),
+    /// Profile, Namespace, ServiceAccount.
+    Profile(Object<ProfileSpec>),
+    /// WorkloadEndpoint, Pod.
+    WorkloadEndpoint(Object<WorkloadEndpointSpec>),
+    /// HostEndpoint.
+    HostEndpoint(Object<HostEndpointSpec>),
+    /// NetworkSet, GlobalNetworkSet.
+    NetworkSet(Object<NetworkSetSpec>),
+    /// IPPool.
+    IpPool(Object<IpPoolSpec>),
+    /// IPAM block.
+    IpamBlock(IpamBlockSpec),
+    /// Node.
+    Node(Object<NodeSpec>),
+    /// FelixConfiguration.
+    FelixConfiguration(Object<FelixConfigurationSpec>),
+    /// ClusterInformation; nothing in it concerns agents yet.
+    ClusterInformation,
+}
+
+/// Why a stored value is not a resource of its kind.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{key}: {reason}")]
+pub struct ParseResourceError {
+    /// The key's text.
+    pub key: String,
+    /// What is wrong, with line and column of the JSON.
+    pub reason: String,
+}
+
+impl Resource {
+    /// Reads the JSON of a v3 projection.
+    pub fn parse(key: &Key, json: &[u8]) -> Result<Self, ParseResourceError> {
+        fn read<T: DeserializeOwned>(key: &Key, json: &[u8]) -> Result<T, ParseResourceError> {
+            serde_json::from_slice(json)
+                .map_err(|error| ParseResourceError { key: key.to_string(), reason: error.to_string() })
+        }
+        Ok(match key.kind() {
+            Kind::NetworkPolicy | Kind::GlobalNetworkPolicy | Kind::KubernetesNetworkPolicy => {
+                Self::Policy(read(key, json)?)
+            }
+            Kind::Tier => Self::Tier(read(key, json)?),
+            Kind::Profile | Kind::Namespace | Kind::ServiceAccount => Self::Profile(read(key, json)?),
+            Kind::WorkloadEndpoint | Kind::Pod => Self::WorkloadEndpoint(read(key, json)?),
+            Kind::HostEndpoint => Self::HostEndpoint(read(key, json)?),
+            Kind::NetworkSet | Kind::GlobalNetworkSet => Self::NetworkSet(read(key, json)?),
+            Kind::IpPool => Self::IpPool(read(key, json)?),
+            Kind::IpamBlock => Self::IpamBlock(read(key, json)?),
+            Kind::Node => Self::Node(read(key, json)?),
+            Kind::FelixConfiguration => Self::FelixConfiguration(read(key, json)?),
+            Kind::ClusterInformation => Self::ClusterInformation,
+        })
+    }
+}

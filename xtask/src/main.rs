@@ -1,0 +1,2 @@
+//! Project automation: quickstart, test, ci, conformance.
+fn main() {}
