@@ -240,8 +240,7 @@ impl NodeIntent {
                     Some(SetMember::AddressPort(..)) => SetKind::AddressPort,
                     _ => SetKind::Net,
                 };
-                let set =
-                    self.ip_sets.entry(id.clone()).or_insert_with(|| IpSet { kind, members: BTreeSet::new() });
+                let set = self.ip_sets.entry(id.clone()).or_insert_with(|| IpSet { kind, members: BTreeSet::new() });
                 for member in removed {
                     set.members.remove(member);
                 }

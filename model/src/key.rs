@@ -186,8 +186,7 @@ impl FromStr for Key {
             .into_iter()
             .find(|kind| kind.as_str() == kind_text)
             .ok_or_else(|| ParseKeyError::UnknownKind(kind_text.to_owned()))?;
-        let (namespace, name) =
-            if kind.is_namespaced() { rest.split_once('/').ok_or_else(shape)? } else { ("", rest) };
+        let (namespace, name) = if kind.is_namespaced() { rest.split_once('/').ok_or_else(shape)? } else { ("", rest) };
         if name.is_empty() || (kind.is_namespaced() && namespace.is_empty()) {
             return Err(shape());
         }

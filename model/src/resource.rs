@@ -15,8 +15,12 @@ use thiserror::Error;
 pub use self::{
     endpoint::{EndpointPort, HostEndpointSpec, WorkloadEndpointSpec},
     metadata::{Labels, Metadata, Object},
-    network::{AllocationAttribute, FelixConfigurationSpec, IpPoolSpec, IpamBlockSpec, NetworkSetSpec, NodeBgpSpec, NodeSpec},
-    policy::{Action, EntityRule, IcmpFields, PolicySpec, PolicyType, ProfileSpec, Rule, ServiceAccountMatch, TierSpec},
+    network::{
+        AllocationAttribute, FelixConfigurationSpec, IpPoolSpec, IpamBlockSpec, NetworkSetSpec, NodeBgpSpec, NodeSpec,
+    },
+    policy::{
+        Action, EntityRule, IcmpFields, PolicySpec, PolicyType, ProfileSpec, Rule, ServiceAccountMatch, TierSpec,
+    },
     port::{Port, ProtocolName},
 };
 use crate::{Key, Kind};

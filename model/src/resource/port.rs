@@ -101,9 +101,9 @@ impl ProtocolName {
         }
         match text.parse::<u8>() {
             Ok(number) if number > 0 => Ok(Self(Protocol(number))),
-            _ => Err(format!(
-                "protocol {text:?}: want TCP, UDP, ICMP, ICMPv6, SCTP, UDPLite or a number from 1 to 255"
-            )),
+            _ => {
+                Err(format!("protocol {text:?}: want TCP, UDP, ICMP, ICMPv6, SCTP, UDPLite or a number from 1 to 255"))
+            }
         }
     }
 }
