@@ -1,1 +1,3 @@
 //! Resources in, what each node must enforce out; pure.
+
+pub mod verdict;
