@@ -1,3 +1,20 @@
 //! Certificates: load them, say clearly what is wrong with them, make development ones.
 //!
-//! One place for both ends of every TLS connection between our processes. aws-lc-rs is the only provider.
+//! One place for both ends of every TLS connection between our processes. aws-lc-rs is the only provider, both ends
+//! show a certificate, and each end admits the other by name (see [`Peers`]). No sockets here.
+
+pub mod development;
+mod error;
+mod explain;
+mod files;
+mod load;
+mod peers;
+mod verifier;
+
+pub use self::{
+    error::LoadError,
+    explain::explain,
+    files::Files,
+    load::{ALPN_H2, load_client, load_server},
+    peers::{PeerError, PeerName, Peers},
+};

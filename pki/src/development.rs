@@ -1,0 +1,158 @@
+//! A certificate authority for one machine: quickstart, tests and load tests. Not for production, where the key of a
+//! CA is kept elsewhere.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, SanType,
+};
+use thiserror::Error;
+
+use crate::Files;
+
+/// How far before the present development certificates begin: clocks of virtual machines differ a little.
+const BACKDATED: Duration = Duration::from_hours(1);
+/// How long development certificates last: longer than anyone leaves a playground running.
+const LIFETIME: Duration = Duration::from_hours(30 * 24);
+/// Private keys are for their owner alone.
+const KEY_MODE: u32 = 0o600;
+/// Certificates are for everybody.
+const CERTIFICATE_MODE: u32 = 0o644;
+
+/// A certificate authority that lives in memory.
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+/// What a certificate shall say.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The subject's common name.
+    pub common_name: String,
+    /// A URI among the alternative names.
+    pub uri_san: Option<String>,
+    /// DNS names and addresses among the alternative names.
+    pub hosts: Vec<String>,
+    /// From when it is valid.
+    pub not_before: SystemTime,
+    /// Until when it is valid.
+    pub not_after: SystemTime,
+}
+
+/// A certificate with its key.
+#[derive(Clone)]
+pub struct Issued {
+    /// The certificate.
+    pub certificate_pem: String,
+    /// Its private key.
+    pub key_pem: String,
+}
+
+/// Why a development certificate could not be made.
+#[derive(Debug, Error)]
+pub enum IssueError {
+    /// The names asked for cannot be in a certificate, or the library fails.
+    #[error("cannot make a development certificate: {0}")]
+    Certificate(#[from] rcgen::Error),
+    /// The file system refuses.
+    #[error("cannot write the development certificate {file}: {source}")]
+    Write {
+        /// The file.
+        file: String,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl Authority {
+    /// Makes a new authority.
+    pub fn new(common_name: &str) -> Result<Self, IssueError> {
+        let mut params = Request::named(common_name).params()?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        Ok(Self { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate()?)? })
+    }
+
+    /// The authority's own certificate.
+    pub fn certificate_pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// Signs a certificate that servers and clients may use.
+    pub fn issue(&self, request: &Request) -> Result<Issued, IssueError> {
+        let mut params = request.params()?;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.use_authority_key_identifier_extension = true;
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &self.issuer)?;
+        Ok(Issued { certificate_pem: certificate.pem(), key_pem: key.serialize_pem() })
+    }
+
+    /// Issues a certificate and writes `NAME.crt`, `NAME.key` and `ca.crt` into a folder, which is made if need be.
+    pub fn write(&self, folder: &Path, name: &str, request: &Request) -> Result<Files, IssueError> {
+        let issued = self.issue(request)?;
+        let files = Files {
+            cert: folder.join(format!("{name}.crt")),
+            key: folder.join(format!("{name}.key")),
+            ca: folder.join("ca.crt"),
+        };
+        fs::create_dir_all(folder).map_err(|source| write_error(folder, source))?;
+        write(&files.ca, &self.certificate_pem(), CERTIFICATE_MODE)?;
+        write(&files.cert, &issued.certificate_pem, CERTIFICATE_MODE)?;
+        write(&files.key, &issued.key_pem, KEY_MODE)?;
+        Ok(files)
+    }
+}
+
+impl Request {
+    /// A certificate for a common name, valid from now.
+    pub fn named(common_name: impl Into<String>) -> Self {
+        let now = SystemTime::now();
+        Self {
+            common_name: common_name.into(),
+            uri_san: None,
+            hosts: Vec::new(),
+            not_before: now - BACKDATED,
+            not_after: now + LIFETIME,
+        }
+    }
+
+    fn params(&self) -> Result<CertificateParams, IssueError> {
+        let mut params = CertificateParams::new(self.hosts.clone())?;
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, self.common_name.clone());
+        if let Some(uri) = &self.uri_san {
+            params.subject_alt_names.push(SanType::URI(uri.as_str().try_into()?));
+        }
+        params.not_before = self.not_before.into();
+        params.not_after = self.not_after.into();
+        Ok(params)
+    }
+}
+
+fn write(file: &Path, text: &str, mode: u32) -> Result<(), IssueError> {
+    // The mode counts only for a new file, and an older one may be readable for others.
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(write_error(file, error)),
+        _ => {}
+    }
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(file)
+        .and_then(|mut opened| opened.write_all(text.as_bytes()))
+        .map_err(|source| write_error(file, source))
+}
+
+fn write_error(file: &Path, source: io::Error) -> IssueError {
+    IssueError::Write { file: file.display().to_string(), source }
+}
