@@ -5,6 +5,7 @@
 pub mod digest;
 pub mod intent;
 mod key;
+pub mod kubernetes;
 pub mod resource;
 mod update;
 

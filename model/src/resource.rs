@@ -12,6 +12,7 @@ mod port;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+pub(crate) use self::{endpoint::parse_net, policy::null_as_default};
 pub use self::{
     endpoint::{EndpointPort, HostEndpointSpec, WorkloadEndpointSpec},
     metadata::{Labels, Metadata, Object},

@@ -85,10 +85,26 @@ impl Selector {
 
     /// Selects what has the label with one of these values; with none of them, nothing.
     pub fn label_in<'a>(label: &str, values: impl IntoIterator<Item = &'a str>) -> Result<Self, ParseSelectorError> {
+        Self::member(label, false, values)
+    }
+
+    /// Selects what lacks the label or has it with none of these values.
+    pub fn label_not_in<'a>(
+        label: &str,
+        values: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, ParseSelectorError> {
+        Self::member(label, true, values)
+    }
+
+    fn member<'a>(
+        label: &str,
+        negated: bool,
+        values: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, ParseSelectorError> {
         check_label(label)?;
         let values =
             values.into_iter().map(|value| check_value(value).map(|()| value.into())).collect::<Result<_, _>>()?;
-        Ok(Self::new(Expression::Member { label: label.into(), negated: false, values }))
+        Ok(Self::new(Expression::Member { label: label.into(), negated, values }))
     }
 
     fn new(expression: Expression) -> Self {

@@ -76,7 +76,7 @@ pub(super) fn nets_or_addresses<'de, D: Deserializer<'de>>(deserializer: D) -> R
 }
 
 /// Reads a prefix, or a bare address as a full-length prefix.
-pub(super) fn parse_net(text: &str) -> Result<IpNet, String> {
+pub(crate) fn parse_net(text: &str) -> Result<IpNet, String> {
     text.parse::<IpNet>()
         .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
         .map_err(|_| format!("{text:?} is neither an address nor a CIDR such as 10.0.0.0/24"))

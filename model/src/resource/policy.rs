@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{Labels, Port, ProtocolName};
 
 /// Go writes empty slices and maps as `null`; read it as absent.
-pub(super) fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+pub(crate) fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
@@ -123,6 +123,22 @@ pub struct Rule {
     /// What it asks of the destination.
     #[serde(default, deserialize_with = "null_as_default")]
     pub destination: EntityRule,
+}
+
+impl Rule {
+    /// A rule that every packet matches.
+    pub fn new(action: Action) -> Self {
+        Self {
+            action,
+            ip_version: None,
+            protocol: None,
+            not_protocol: None,
+            icmp: None,
+            not_icmp: None,
+            source: EntityRule::default(),
+            destination: EntityRule::default(),
+        }
+    }
 }
 
 /// An ICMP message by type and code.
