@@ -1,1 +1,3 @@
 //! Network namespaces as nodes and pods, real packets between them; the quickstart and packet conformance.
+
+pub mod net;
