@@ -3,10 +3,14 @@
 //! Adapters own reconnection, resumption, relisting after compaction, and staleness. Their readers see one ordered
 //! stream and never learn which datastore it came from.
 
+mod backoff;
+pub mod embedded;
+mod etcd;
 mod source;
 mod store;
 
 pub use self::{
+    etcd::{ConfigError, EtcdConfig, EtcdSource, EtcdStore},
     source::{Source, SourceEvent},
     store::{Listing, Store, StoreError, Stored, Write},
 };

@@ -1,0 +1,16 @@
+//! etcd 3.4 and newer, in the layout that Calico uses: as a [`crate::Source`] and as a [`crate::Store`].
+
+mod config;
+mod document;
+mod error;
+mod feed;
+mod layout;
+mod projection;
+mod source;
+mod store;
+
+pub use self::{
+    config::{ConfigError, EtcdConfig},
+    source::EtcdSource,
+    store::EtcdStore,
+};

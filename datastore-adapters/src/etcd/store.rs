@@ -1,0 +1,224 @@
+//! etcd as a [`Store`]: every write is one transaction with the comparisons that Calico makes.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use etcd_client::{Client, Compare, CompareOp, GetOptions, GetResponse, KeyValue, Txn, TxnOp, TxnOpResponse, TxnResponse};
+use model::{Key, Kind, Version};
+use tokio::time::timeout;
+
+use super::{EtcdConfig, document, error::describe, layout};
+use crate::{ConfigError, Listing, Store, StoreError, Stored, Write};
+
+/// Keys per page of a list.
+const LIST_PAGE: i64 = 500;
+/// The largest answer taken; a page of the largest resources that etcd accepts by default still fits in most cases.
+const MESSAGE_MAX: usize = 256 << 20;
+/// People wait for this answer; etcd's own client gives a request about as long.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// etcd's default limit of operations in one transaction (`--max-txn-ops`).
+const TRANSACTION_MAX: usize = 128;
+
+/// Reads and writes resources in etcd, in Calico's layout.
+#[derive(Clone)]
+pub struct EtcdStore {
+    client: Client,
+    /// The endpoints, for error messages.
+    name: String,
+}
+
+impl std::fmt::Debug for EtcdStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EtcdStore").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Where a resource is stored, and what is there.
+struct Place {
+    path: String,
+    found: Option<Stored>,
+}
+
+impl EtcdStore {
+    /// A store for this etcd. Connects on first use, unless there is a user to log in.
+    pub async fn connect(config: EtcdConfig) -> Result<Self, StoreError> {
+        let name = config.name();
+        let client = answered(&name, config.client(&config.endpoints)).await?.map_err(|error| match error {
+            ConfigError::Connect { .. } => StoreError::Unavailable(error.to_string()),
+            _ => StoreError::Invalid(error.to_string()),
+        })?;
+        Ok(Self { client, name })
+    }
+
+    /// Finds where a resource is. A policy that Calico up to v3.31 wrote is under its former path, and stays there.
+    async fn locate(&self, key: &Key) -> Result<Place, StoreError> {
+        if !layout::is_storable(key) {
+            return Err(StoreError::Invalid(format!("{key}: a name must not be empty and must not contain a slash")));
+        }
+        let path = layout::path(key);
+        let former = document::former_key(key);
+        let reads: Vec<TxnOp> = std::iter::once(path.clone())
+            .chain(former.as_ref().map(layout::path))
+            .map(|path| TxnOp::get(path, None))
+            .collect();
+        let answer = self.transaction(key, Txn::new().and_then(reads)).await?;
+        for read in answer.op_responses() {
+            let TxnOpResponse::Get(mut read) = read else { continue };
+            for kv in read.take_kvs() {
+                let (path, stored) = (kv.key().to_vec(), to_stored(kv));
+                if let (Ok(path), Some(stored)) = (String::from_utf8(path), stored.filter(|stored| stored.key == *key)) {
+                    return Ok(Place { path, found: Some(stored) });
+                }
+            }
+        }
+        Ok(Place { path, found: None })
+    }
+
+    async fn transaction(&self, what: &(dyn std::fmt::Display + Sync), txn: Txn) -> Result<TxnResponse, StoreError> {
+        let mut kv = self.client.kv_client().max_decoding_message_size(MESSAGE_MAX);
+        answered(&self.name, kv.txn(txn)).await?.map_err(|error| self.refused(what, &error))
+    }
+
+    async fn page(&self, kind: Kind, prefix: &str, start: Vec<u8>, at: Option<i64>) -> Result<GetResponse, StoreError> {
+        let mut options = GetOptions::new().with_range(super::source::prefix_end(prefix)).with_limit(LIST_PAGE);
+        if let Some(at) = at {
+            options = options.with_revision(at);
+        }
+        let mut kv = self.client.kv_client().max_decoding_message_size(MESSAGE_MAX);
+        answered(&self.name, kv.get(start, Some(options))).await?.map_err(|error| self.refused(&kind, &error))
+    }
+
+    fn refused(&self, what: &(dyn std::fmt::Display + Sync), error: &etcd_client::Error) -> StoreError {
+        let reason = describe(error);
+        if reason.contains("request is too large") || reason.contains("too many operations") {
+            return StoreError::Invalid(format!("{what}: etcd refuses it: {reason}"));
+        }
+        StoreError::Unavailable(format!(
+            "etcd at {}: {reason}; check that it runs and that the endpoints and credentials are right",
+            self.name
+        ))
+    }
+}
+
+impl Store for EtcdStore {
+    async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
+        Ok(self.locate(key).await?.found)
+    }
+
+    async fn list(&self, kind: Kind, namespace: Option<&str>) -> Result<Listing, StoreError> {
+        let prefix = layout::directory(kind, namespace);
+        let (mut start, mut at, mut items) = (prefix.as_bytes().to_vec(), None, Vec::new());
+        loop {
+            let mut page = self.page(kind, &prefix, start, at).await?;
+            at = at.or(page.header().map(etcd_client::ResponseHeader::revision));
+            start = page.kvs().last().map(|last| [last.key(), b"\0"].concat()).unwrap_or_default();
+            items.extend(page.take_kvs().into_iter().filter_map(to_stored).filter(|stored| stored.key.kind() == kind));
+            if !page.more() {
+                break;
+            }
+        }
+        // A policy that is being renamed is there under both paths; the new one, which was written last, counts.
+        items.sort_by(|a: &Stored, b| a.key.cmp(&b.key).then(b.revision.cmp(&a.revision)));
+        items.dedup_by(|later, first| later.key == first.key);
+        Ok(Listing { items, revision: version(at.unwrap_or_default()) })
+    }
+
+    async fn create(&self, key: &Key, value: Bytes) -> Result<Version, StoreError> {
+        let place = self.locate(key).await?;
+        if place.found.is_some() {
+            return Err(StoreError::AlreadyExists(key.clone()));
+        }
+        let absent = Compare::version(place.path.as_str(), CompareOp::Equal, 0);
+        let txn = Txn::new().when([absent]).and_then([put(place.path, key, &value)?]);
+        let answer = self.transaction(key, txn).await?;
+        if answer.succeeded() { Ok(revision(&answer)) } else { Err(StoreError::AlreadyExists(key.clone())) }
+    }
+
+    async fn update(&self, key: &Key, value: Bytes, expected: Version) -> Result<Version, StoreError> {
+        let path = self.locate(key).await?.path;
+        let operation = put(path.clone(), key, &value)?;
+        self.write_at(key, &path, operation, expected).await
+    }
+
+    async fn delete(&self, key: &Key, expected: Option<Version>) -> Result<Version, StoreError> {
+        let Place { path, found } = self.locate(key).await?;
+        if found.is_none() {
+            return Err(StoreError::NotFound(key.clone()));
+        }
+        if let Some(expected) = expected {
+            return self.write_at(key, &path, TxnOp::delete(path.as_str(), None), expected).await;
+        }
+        let exists = Compare::version(path.as_str(), CompareOp::Greater, 0);
+        let answer = self.transaction(key, Txn::new().when([exists]).and_then([TxnOp::delete(path, None)])).await?;
+        if answer.succeeded() { Ok(revision(&answer)) } else { Err(StoreError::NotFound(key.clone())) }
+    }
+
+    async fn transact(&self, writes: Vec<Write>) -> Result<Version, StoreError> {
+        if writes.len() > TRANSACTION_MAX {
+            let count = writes.len();
+            return Err(StoreError::Invalid(format!(
+                "{count} writes in one transaction; etcd takes {TRANSACTION_MAX}: write them in parts"
+            )));
+        }
+        let mut operations = Vec::with_capacity(writes.len());
+        for write in &writes {
+            operations.push(match write {
+                Write::Put(key, value) => put(self.locate(key).await?.path, key, value)?,
+                Write::Delete(key) => TxnOp::delete(self.locate(key).await?.path, None),
+            });
+        }
+        let answer = self.transaction(&"transaction", Txn::new().and_then(operations)).await?;
+        Ok(revision(&answer))
+    }
+}
+
+impl EtcdStore {
+    /// Writes if the path is still at the revision; else finds out what is there instead.
+    async fn write_at(&self, key: &Key, path: &str, write: TxnOp, expected: Version) -> Result<Version, StoreError> {
+        let unchanged = Compare::mod_revision(path, CompareOp::Equal, i64::try_from(expected).unwrap_or(i64::MAX));
+        let txn = Txn::new().when([unchanged]).and_then([write]).or_else([TxnOp::get(path, None)]);
+        let answer = self.transaction(key, txn).await?;
+        if answer.succeeded() {
+            return Ok(revision(&answer));
+        }
+        let found = answer.op_responses().into_iter().find_map(|response| match response {
+            TxnOpResponse::Get(read) => read.kvs().first().map(|kv| version(kv.mod_revision())),
+            _ => None,
+        });
+        Err(match found {
+            Some(actual) => StoreError::Conflict { key: key.clone(), expected, actual },
+            None => StoreError::NotFound(key.clone()),
+        })
+    }
+}
+
+async fn answered<T>(name: &str, request: impl Future<Output = T>) -> Result<T, StoreError> {
+    timeout(REQUEST_TIMEOUT, request).await.map_err(|_| {
+        let seconds = REQUEST_TIMEOUT.as_secs();
+        StoreError::Unavailable(format!(
+            "etcd at {name} did not answer within {seconds} s; check that it runs, has a leader, and is reachable from here"
+        ))
+    })
+}
+
+fn put(path: String, key: &Key, document: &[u8]) -> Result<TxnOp, StoreError> {
+    let stored = document::encode(key, document).map_err(|error| StoreError::Invalid(error.to_string()))?;
+    Ok(TxnOp::put(path, stored, None))
+}
+
+/// The resource as its user knows it; `None` where the path is not ours.
+fn to_stored(kv: KeyValue) -> Option<Stored> {
+    let revision = version(kv.mod_revision());
+    let (path, stored) = kv.into_key_value();
+    let at = layout::key(&path)?;
+    let key = document::user_key(&at, &stored);
+    Some(Stored { value: document::decode(&at, stored), key, revision })
+}
+
+fn revision(answer: &TxnResponse) -> Version {
+    answer.header().map_or(0, |header| version(header.revision()))
+}
+
+fn version(revision: i64) -> Version {
+    Version::try_from(revision).unwrap_or_default()
+}
