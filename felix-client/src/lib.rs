@@ -1,1 +1,6 @@
 //! The sync protocol's client and the agent's brain; no netlink.
+//!
+//! `sync` brings verified states from typha; the agent turns them into what its node must enforce. Whoever programs a
+//! kernel by that lives elsewhere.
+
+pub mod sync;

@@ -1,0 +1,31 @@
+//! The sync protocol's client: what typha streams, verified, from whichever replica answers, for ever.
+//!
+//! Pure inside (`protocol`, `ledger`, `frame`, `retry`), I/O at the door (`connection`, `session`). Two clients share
+//! it: [`Client`] verifies every state it hands out; [`LightClient`] keeps nothing and counts, for load tests.
+//! What resources mean is not known here; that is the agent's business.
+
+mod client;
+mod config;
+mod connection;
+mod disconnect;
+mod event;
+mod frame;
+mod ledger;
+mod light;
+mod metrics;
+mod protocol;
+mod report;
+mod retry;
+mod session;
+
+pub use self::{
+    client::Client,
+    config::Config,
+    disconnect::Disconnect,
+    event::{Event, Mode, Updates},
+    frame::FrameError,
+    light::{LightClient, LightEvent},
+    metrics::Metrics,
+    protocol::ProtocolError,
+    report::{Failure, Report, Reporter},
+};

@@ -1,0 +1,102 @@
+//! The client that agents use: every state it hands out is verified, and none is older than the one before.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use proto::sync::v1::{Batch, Position};
+use tokio::sync::mpsc;
+
+use super::{
+    Config, Disconnect, Event, Reporter, Updates,
+    protocol::{Begun, Cut, Protocol},
+    report::{self, Outbox},
+    session::{self, Consumer, Gone, Refused, Took},
+};
+
+/// A subscription that outlives replicas. Memory: about 100 bytes a key, and the entries of a cut until it is whole.
+pub struct Client {
+    config: Arc<Config>,
+    node: Arc<str>,
+    protocol: Protocol,
+    outbox: Outbox,
+}
+
+impl Client {
+    /// A client that serves a node, and what its reports are handed to. Nothing happens before [`Self::run`].
+    pub fn new(config: Arc<Config>, node: impl Into<Arc<str>>) -> (Self, Reporter) {
+        let (reporter, outbox) = report::channel();
+        (Self { config, node: node.into(), protocol: Protocol::default(), outbox }, reporter)
+    }
+
+    /// Sends events until their receiver is dropped; retries for ever. While the channel is full nothing is read, and
+    /// typha merges what comes meanwhile. Cancel by dropping the future.
+    pub async fn run(self, events: mpsc::Sender<Event>) {
+        let Self { config, node, protocol, mut outbox } = self;
+        let mut feed = Feed { config: Arc::clone(&config), protocol, events };
+        session::live(&config, &node, &mut feed, &mut outbox).await;
+    }
+}
+
+/// The verified stream into a channel.
+pub(super) struct Feed {
+    pub(super) config: Arc<Config>,
+    pub(super) protocol: Protocol,
+    pub(super) events: mpsc::Sender<Event>,
+}
+
+impl Feed {
+    async fn send(&self, event: Event) -> Result<(), Gone> {
+        self.events.send(event).await.map_err(|_| Gone)
+    }
+
+    async fn connected(&self, address: &Arc<str>, begun: Begun) -> Result<(), Gone> {
+        self.config.metrics.connected(begun.mode);
+        if begun.other_datastore {
+            tracing::warn!(server = begun.server, %address, "typha speaks of another datastore than before");
+        }
+        self.send(Event::Connected { server: begun.server.into(), address: Arc::clone(address), mode: begun.mode })
+            .await
+    }
+
+    async fn updates(&self, cut: Cut) -> Result<(), Gone> {
+        self.config.metrics.received_updates.inc_by(cut.updates.len() as u64);
+        self.config.metrics.skipped_entries.inc_by(cut.skipped as u64);
+        let Cut { revision, upstream_age, snapshot, updates, skipped } = cut;
+        if skipped > 0 {
+            tracing::info!(revision, skipped, "skipped entries of kinds that this version does not know");
+        }
+        self.send(Event::Updates(Updates { revision, updates, upstream_age, snapshot })).await
+    }
+}
+
+impl Consumer for Feed {
+    fn position(&self) -> Option<Position> {
+        self.protocol.position()
+    }
+
+    async fn on_batch(&mut self, address: &Arc<str>, batch: Batch) -> Result<Took, Refused> {
+        let step = self.protocol.on_batch(batch).map_err(Refused::Protocol)?;
+        let progress = step.cut.is_some();
+        if let Some(begun) = step.begun {
+            self.connected(address, begun).await.map_err(Refused::Gone)?;
+        }
+        if let Some(cut) = step.cut {
+            self.updates(cut).await.map_err(Refused::Gone)?;
+        }
+        if step.server_not_in_sync {
+            self.send(Event::ServerNotInSync).await.map_err(Refused::Gone)?;
+        }
+        Ok(Took { progress, go_away: step.go_away })
+    }
+
+    fn on_disconnect(
+        &mut self,
+        reason: Disconnect,
+        retry_in: Duration,
+    ) -> impl Future<Output = Result<(), Gone>> + Send {
+        self.protocol.closed();
+        if matches!(&reason, Disconnect::Protocol { source: super::ProtocolError::DigestMismatch { .. }, .. }) {
+            self.config.metrics.digest_mismatches.inc();
+        }
+        self.send(Event::Disconnected { reason, retry_in })
+    }
+}

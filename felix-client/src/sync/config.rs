@@ -1,0 +1,44 @@
+//! What a client is to connect to, and as whom.
+
+use std::{sync::Arc, time::Duration};
+
+use super::Metrics;
+
+/// A client is as dead as it is silent: typha sends a checkpoint at least every few seconds even where nothing changes,
+/// so that this much silence means that it, or the way to it, is gone.
+const SILENCE_LIMIT: Duration = Duration::from_secs(20);
+
+/// A replica that does not accept, greet and answer within this is passed over. Above the three SYNs that Linux sends
+/// in the first seven seconds would be patient for a network between nodes; one retransmission is enough.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Everything that a client must know. Many clients of one process share it behind an [`Arc`].
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The replicas, `host:port`; tried in turn, from a random one on.
+    pub servers: Arc<[Arc<str>]>,
+    /// Our certificate, the CA, and who the server must be: see [`pki::load_client`].
+    pub tls: Arc<rustls::ClientConfig>,
+    /// The software and its version, for people who look at typha's list of clients.
+    pub version: Arc<str>,
+    /// A replica that is silent for longer is left.
+    pub silence_limit: Duration,
+    /// A replica that takes longer to be connected to is passed over.
+    pub connect_limit: Duration,
+    /// Counters that all clients with this configuration share.
+    pub metrics: Metrics,
+}
+
+impl Config {
+    /// A configuration with the usual limits.
+    pub fn new(servers: impl IntoIterator<Item = impl Into<Arc<str>>>, tls: Arc<rustls::ClientConfig>) -> Self {
+        Self {
+            servers: servers.into_iter().map(Into::into).collect(),
+            tls,
+            version: concat!("cattail/", env!("CARGO_PKG_VERSION")).into(),
+            silence_limit: SILENCE_LIMIT,
+            connect_limit: CONNECT_LIMIT,
+            metrics: Metrics::default(),
+        }
+    }
+}

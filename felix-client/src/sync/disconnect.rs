@@ -1,0 +1,154 @@
+//! Why a client is not, or no longer, connected: each variant names the replica's address and what to look at.
+
+use std::{error::Error, fmt::Write as _, io, sync::Arc, time::Duration};
+
+use thiserror::Error;
+
+use super::{FrameError, ProtocolError};
+
+/// Why an attempt or a stream ended. None of them is final; the client goes on with the next replica.
+#[derive(Debug, Error)]
+pub enum Disconnect {
+    /// No TCP connection.
+    #[error("cannot connect to typha at {address}: {source}; is it running there, and is the port open?")]
+    Unreachable {
+        /// The replica.
+        address: Arc<str>,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Not connected in time.
+    #[error("typha at {address} did not answer within {limit:?}; is it overloaded, or does a firewall drop packets?")]
+    TimedOut {
+        /// The replica.
+        address: Arc<str>,
+        /// The limit.
+        limit: Duration,
+    },
+    /// The handshake failed, at either end.
+    #[error("TLS with typha at {address} failed: {reason}")]
+    Tls {
+        /// The replica.
+        address: Arc<str>,
+        /// Why, in words.
+        reason: String,
+    },
+    /// The connection broke.
+    #[error("the connection to typha at {address} broke: {reason}")]
+    Broken {
+        /// The replica.
+        address: Arc<str>,
+        /// Why, in words.
+        reason: String,
+    },
+    /// Typha answered with an error.
+    #[error("typha at {address} refused: {message} (gRPC status {code})")]
+    Refused {
+        /// The replica.
+        address: Arc<str>,
+        /// gRPC's status code.
+        code: i32,
+        /// What typha says.
+        message: String,
+    },
+    /// Whatever listens there does not speak our protocol.
+    #[error("{address} is no typha: {reason}")]
+    NotTypha {
+        /// The replica.
+        address: Arc<str>,
+        /// What it said.
+        reason: String,
+    },
+    /// The bytes are not gRPC messages that we take.
+    #[error("typha at {address} sent what cannot be read: {source}")]
+    Frame {
+        /// The replica.
+        address: Arc<str>,
+        /// What is wrong with them.
+        source: FrameError,
+    },
+    /// A message is not one of the protocol.
+    #[error("typha at {address} sent a message that is no batch: {source}")]
+    Garbage {
+        /// The replica.
+        address: Arc<str>,
+        /// What is wrong with it.
+        source: prost::DecodeError,
+    },
+    /// A message breaks the protocol's rules.
+    #[error("typha at {address}: {source}")]
+    Protocol {
+        /// The replica.
+        address: Arc<str>,
+        /// Which rule.
+        source: ProtocolError,
+    },
+    /// Nothing came for too long.
+    #[error("typha at {address} was silent for {limit:?}; it or the way to it is gone")]
+    Silent {
+        /// The replica.
+        address: Arc<str>,
+        /// The limit.
+        limit: Duration,
+    },
+    /// Typha asked us to go, and we went.
+    #[error("typha at {address} asked us to leave: {reason}")]
+    GoAway {
+        /// The replica.
+        address: Arc<str>,
+        /// Why, as typha put it.
+        reason: String,
+    },
+    /// Typha closed the stream without an error.
+    #[error("typha at {address} closed the stream")]
+    Closed {
+        /// The replica.
+        address: Arc<str>,
+    },
+}
+
+impl Disconnect {
+    /// A short name for metrics.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::TimedOut { .. } => "timed_out",
+            Self::Tls { .. } => "tls",
+            Self::Broken { .. } => "broken",
+            Self::Refused { .. } => "refused",
+            Self::NotTypha { .. } => "not_typha",
+            Self::Frame { .. } => "frame",
+            Self::Garbage { .. } => "garbage",
+            Self::Protocol { .. } => "protocol",
+            Self::Silent { .. } => "silent",
+            Self::GoAway { .. } => "go_away",
+            Self::Closed { .. } => "closed",
+        }
+    }
+
+    /// Whether all is as it should be, so that it deserves no warning.
+    pub fn is_orderly(&self) -> bool {
+        matches!(self, Self::GoAway { .. } | Self::Closed { .. })
+    }
+
+    pub(super) fn broken(address: &Arc<str>, error: &(dyn Error + 'static)) -> Self {
+        Self::Broken { address: Arc::clone(address), reason: chain(error) }
+    }
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// An error with its causes in one line, each said once.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = String::new();
+    for cause in causes(error).map(ToString::to_string) {
+        if text.contains(&cause) {
+            continue;
+        }
+        let separator = if text.is_empty() { "" } else { ": " };
+        let _ = write!(text, "{separator}{cause}");
+    }
+    text
+}

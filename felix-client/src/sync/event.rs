@@ -1,0 +1,64 @@
+//! What a client tells its consumer.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use model::{Update, Version};
+
+use super::Disconnect;
+
+/// How a stream begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The whole state follows.
+    Snapshot,
+    /// Only what changed since the client's position follows.
+    Resume,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Snapshot => "snapshot",
+            Self::Resume => "resume",
+        })
+    }
+}
+
+/// A step in a client's life. `Updates` alone changes state; the others are for people.
+#[derive(Debug)]
+pub enum Event {
+    /// A stream began.
+    Connected {
+        /// The replica's own name.
+        server: Arc<str>,
+        /// Where it was dialled, `host:port`.
+        address: Arc<str>,
+        /// What follows.
+        mode: Mode,
+    },
+    /// Everything up to a revision has come, verified.
+    Updates(Updates),
+    /// The server is alive but does not have the whole state itself yet; what is held stays in force.
+    ServerNotInSync,
+    /// The stream ended; what is held stays in force and another is tried.
+    Disconnected {
+        /// Why.
+        reason: Disconnect,
+        /// When the next attempt starts.
+        retry_in: Duration,
+    },
+}
+
+/// The way from one state of the datastore to a later one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Updates {
+    /// The datastore's revision that is reached.
+    pub revision: Version,
+    /// What differs from what was handed out before, each key once; after a snapshot too, deletions included. Empty
+    /// where only the revision moved or the server showed that it is alive.
+    pub updates: Vec<Update>,
+    /// How old the server's own view of the datastore is.
+    pub upstream_age: Duration,
+    /// Whether a snapshot led here.
+    pub snapshot: bool,
+}

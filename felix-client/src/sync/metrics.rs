@@ -1,0 +1,55 @@
+//! What the sync clients of a process count.
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family},
+    registry::Registry,
+};
+
+use super::{Disconnect, Mode};
+
+/// Counters shared by all clients of one configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    connects: Family<ModeLabel, Counter>,
+    disconnects: Family<ReasonLabel, Counter>,
+    pub(super) digest_mismatches: Counter,
+    pub(super) received_bytes: Counter,
+    pub(super) received_updates: Counter,
+    pub(super) skipped_entries: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ModeLabel {
+    mode: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
+impl Metrics {
+    /// Shows the counters under names that begin with `sync_`.
+    pub fn register(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("sync");
+        registry.register("connects", "Streams that began, by mode", self.connects.clone());
+        registry.register("disconnects", "Attempts and streams that ended, by reason", self.disconnects.clone());
+        registry.register(
+            "digest_mismatches",
+            "Checkpoints whose digest disagreed with the state here",
+            self.digest_mismatches.clone(),
+        );
+        registry.register("received_bytes", "Bytes of messages received", self.received_bytes.clone());
+        registry.register("received_updates", "Updates handed out", self.received_updates.clone());
+        registry.register("skipped_entries", "Entries of kinds unknown here", self.skipped_entries.clone());
+    }
+
+    pub(super) fn connected(&self, mode: Mode) {
+        self.connects.get_or_create(&ModeLabel { mode: mode.to_string() }).inc();
+    }
+
+    pub(super) fn disconnected(&self, reason: &Disconnect) {
+        self.disconnects.get_or_create(&ReasonLabel { reason: reason.label() }).inc();
+    }
+}

@@ -1,0 +1,248 @@
+//! The protocol's client side as a pure state machine: batches in, steps out. No sockets, no clock, no tasks.
+//!
+//! Entries are buffered until a checkpoint and handed on only when its digest agrees with them, so that a consumer sees
+//! nothing but states that the datastore once had. Nothing is ever cleared first: a snapshot replaces what is held by
+//! mark and sweep, at its checkpoint. What is held stays in force through every error.
+
+mod error;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use model::{
+    Key, Update, Version,
+    digest::{Digest, EntryHash},
+};
+use proto::sync::v1::{Batch, Begin, Checkpoint, Entry, GoAway, Position, begin};
+
+pub use self::error::ProtocolError;
+use super::{
+    event::Mode,
+    ledger::{Change, Changes, Ledger, News, digest_of},
+};
+
+/// Entries that wait for their checkpoint may hold this many bytes of keys and values. Far above any real datastore
+/// (etcd's own limit is 8 GiB, its advice 2 GiB); there so that a broken server cannot take the node's memory.
+const MAX_PENDING_BYTES: usize = 2 << 30;
+
+/// Longer server names are cut; they only serve logs.
+const MAX_SERVER_NAME_CHARS: usize = 253;
+
+/// The client's side of one subscription after the other.
+#[derive(Debug, Default)]
+pub(super) struct Protocol {
+    /// What the consumer has been given; changed at good checkpoints only.
+    ledger: Ledger,
+    /// Where that stands in the datastore's history; none before the first good checkpoint.
+    held: Option<Held>,
+    /// Whether a digest disagreed since the last snapshot; then the next subscription asks for one.
+    distrusted: bool,
+    /// The stream that is open, from its `Begin`.
+    stream: Option<Stream>,
+    /// Entries since the last checkpoint, newest per key.
+    pending: Changes,
+    /// Bytes of keys and values in `pending`, duplicates included.
+    pending_bytes: usize,
+}
+
+/// A point in a datastore's history that the consumer has reached.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    datastore_id: u64,
+    revision: Version,
+}
+
+/// What `Begin` said.
+#[derive(Clone, Copy, Debug)]
+struct Stream {
+    /// Snapshot until its checkpoint, resume from then on.
+    mode: Mode,
+    datastore_id: u64,
+}
+
+/// What one batch amounts to, in the order of the fields.
+#[derive(Debug, Default)]
+pub(super) struct Step {
+    /// The stream starts, or starts over.
+    pub(super) begun: Option<Begun>,
+    /// A checkpoint was good.
+    pub(super) cut: Option<Cut>,
+    /// A checkpoint came from a server that does not have the whole state itself yet; nothing was taken in.
+    pub(super) server_not_in_sync: bool,
+    /// The server asks the client to go.
+    pub(super) go_away: Option<GoAway>,
+}
+
+/// The start of a stream.
+#[derive(Debug)]
+pub(super) struct Begun {
+    pub(super) server: String,
+    pub(super) mode: Mode,
+    /// The server speaks of another datastore than the one held so far.
+    pub(super) other_datastore: bool,
+}
+
+/// A consistent cut: everything up to a revision.
+#[derive(Debug)]
+pub(super) struct Cut {
+    pub(super) revision: Version,
+    pub(super) upstream_age: Duration,
+    pub(super) snapshot: bool,
+    /// Only what is news.
+    pub(super) updates: Vec<Update>,
+    /// Entries in this cut whose kind is unknown here.
+    pub(super) skipped: usize,
+}
+
+impl Protocol {
+    /// Where the client stands: what the next subscription asks to resume from.
+    pub(super) fn position(&self) -> Option<Position> {
+        let held = self.held.filter(|_| !self.distrusted)?;
+        Some(Position {
+            datastore_id: held.datastore_id,
+            revision: held.revision,
+            digest: self.ledger.digest().to_bytes().to_vec().into(),
+        })
+    }
+
+    /// The stream is gone; what it said since its last checkpoint does not count.
+    pub(super) fn closed(&mut self) {
+        self.stream = None;
+        self.clear_pending();
+    }
+
+    /// Takes a batch in. After an error the stream is to be closed; what is held is unchanged.
+    pub(super) fn on_batch(&mut self, batch: Batch) -> Result<Step, ProtocolError> {
+        let result = self.step(batch);
+        if let Err(error) = &result {
+            self.distrusted |= matches!(error, ProtocolError::DigestMismatch { .. });
+            self.closed();
+        }
+        result
+    }
+
+    fn step(&mut self, batch: Batch) -> Result<Step, ProtocolError> {
+        let mut step = Step::default();
+        if let Some(begin) = batch.begin {
+            step.begun = Some(self.begin(begin)?);
+        }
+        for entry in batch.entries {
+            self.buffer(entry)?;
+        }
+        if let Some(checkpoint) = batch.checkpoint {
+            step.server_not_in_sync = !checkpoint.in_sync;
+            step.cut = self.checkpoint(&checkpoint)?;
+        }
+        step.go_away = batch.go_away;
+        Ok(step)
+    }
+
+    fn begin(&mut self, begin: Begin) -> Result<Begun, ProtocolError> {
+        let mode = match begin.mode() {
+            begin::Mode::Snapshot => Mode::Snapshot,
+            begin::Mode::Resume => Mode::Resume,
+            begin::Mode::Unspecified => return Err(ProtocolError::UnknownMode(begin.mode)),
+        };
+        let other_datastore = self.held.is_some_and(|held| held.datastore_id != begin.datastore_id);
+        if mode == Mode::Resume && (self.position().is_none() || other_datastore) {
+            return Err(ProtocolError::UnaskedResume { datastore_id: begin.datastore_id });
+        }
+        self.clear_pending();
+        self.stream = Some(Stream { mode, datastore_id: begin.datastore_id });
+        let server = begin.server.chars().filter(|c| !c.is_control()).take(MAX_SERVER_NAME_CHARS).collect();
+        Ok(Begun { server, mode, other_datastore })
+    }
+
+    fn buffer(&mut self, entry: Entry) -> Result<(), ProtocolError> {
+        if self.stream.is_none() {
+            return Err(ProtocolError::BeforeBegin);
+        }
+        self.pending_bytes += entry.key.len() + entry.value.as_ref().map_or(0, bytes::Bytes::len);
+        if self.pending_bytes > MAX_PENDING_BYTES {
+            return Err(ProtocolError::NoCheckpoint { limit_bytes: MAX_PENDING_BYTES });
+        }
+        let revision = entry.revision;
+        if self.pending.get(entry.key.as_str()).is_some_and(|seen| seen.revision > revision) {
+            return Ok(());
+        }
+        let content = entry.value.map(|value| (EntryHash::of(&entry.key, revision, &value), value));
+        self.pending.insert(entry.key.into_boxed_str(), Change { revision, content });
+        Ok(())
+    }
+
+    /// `None` where the server is not in sync: entries then go on waiting.
+    fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<Option<Cut>, ProtocolError> {
+        let Some(stream) = self.stream else { return Err(ProtocolError::BeforeBegin) };
+        if !checkpoint.in_sync {
+            return Ok(None);
+        }
+        self.check_order(stream, checkpoint.revision)?;
+        self.check_digest(stream, checkpoint)?;
+        Ok(Some(self.commit(stream, checkpoint)))
+    }
+
+    /// Never back in time, and no entry from beyond the cut.
+    fn check_order(&self, stream: Stream, revision: Version) -> Result<(), ProtocolError> {
+        if let Some(held) = self.held.filter(|held| held.datastore_id == stream.datastore_id)
+            && revision < held.revision
+        {
+            return Err(ProtocolError::Older { held: held.revision, offered: revision });
+        }
+        match self.pending.iter().find(|(_, change)| change.revision > revision) {
+            None => Ok(()),
+            Some((key, change)) => Err(ProtocolError::EntryBeyondCheckpoint {
+                key: key.to_string(),
+                revision: change.revision,
+                checkpoint: revision,
+            }),
+        }
+    }
+
+    fn check_digest(&self, stream: Stream, checkpoint: &Checkpoint) -> Result<(), ProtocolError> {
+        let told =
+            Digest::from_bytes(&checkpoint.digest).ok_or(ProtocolError::DigestLength(checkpoint.digest.len()))?;
+        let computed = match stream.mode {
+            Mode::Snapshot => digest_of(&self.pending),
+            Mode::Resume => self.ledger.digest_after(&self.pending),
+        };
+        if computed == told {
+            return Ok(());
+        }
+        Err(ProtocolError::DigestMismatch { revision: checkpoint.revision, told, computed })
+    }
+
+    fn commit(&mut self, stream: Stream, checkpoint: &Checkpoint) -> Cut {
+        let changes = std::mem::take(&mut self.pending);
+        self.pending_bytes = 0;
+        let snapshot = stream.mode == Mode::Snapshot;
+        let news = if snapshot {
+            self.ledger.commit_snapshot(changes, checkpoint.revision)
+        } else {
+            self.ledger.commit(changes)
+        };
+        self.held = Some(Held { datastore_id: stream.datastore_id, revision: checkpoint.revision });
+        self.distrusted &= !snapshot;
+        self.stream = Some(Stream { mode: Mode::Resume, ..stream });
+        let entries = news.len();
+        let updates: Vec<Update> = news.into_iter().filter_map(readable).collect();
+        Cut {
+            revision: checkpoint.revision,
+            upstream_age: Duration::from_millis(checkpoint.upstream_age_ms),
+            snapshot,
+            skipped: entries - updates.len(),
+            updates,
+        }
+    }
+
+    fn clear_pending(&mut self) {
+        self.pending.clear();
+        self.pending_bytes = 0;
+    }
+}
+
+/// An entry of a kind that this client knows. A newer server may send others; they count in the digest only.
+fn readable((key, revision, value): News) -> Option<Update> {
+    let key: Key = key.parse().ok()?;
+    Some(Update { key, value, revision })
+}

@@ -1,0 +1,87 @@
+//! When to try again, and where: full-jitter backoff and the round of replicas. Pure; randomness comes in.
+
+use std::{sync::Arc, time::Duration};
+
+/// The first wait lies between nothing and this: long enough that a thousand agents that lost one replica do not reach
+/// the next in the same instant, short against anything a person notices.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+
+/// No wait is longer: an agent is back this soon after typha is.
+const MAX_DELAY: Duration = Duration::from_secs(10);
+
+/// Exponential backoff with full jitter. It never gives up.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    /// Attempts that failed since the last success.
+    failures: u32,
+}
+
+impl Backoff {
+    /// The wait before the next attempt; `random` lies in `0.0..1.0`.
+    pub(super) fn next_delay(&mut self, random: f64) -> Duration {
+        let ceiling = FIRST_DELAY.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX)).min(MAX_DELAY);
+        self.failures = (self.failures + 1).min(u32::BITS - 1);
+        ceiling.mul_f64(random.clamp(0.0, 1.0))
+    }
+
+    /// An attempt succeeded.
+    pub(super) fn reset(&mut self) {
+        self.failures = 0;
+    }
+}
+
+/// The replicas in turn.
+#[derive(Debug)]
+pub(super) struct Replicas {
+    /// Never empty.
+    addresses: Arc<[Arc<str>]>,
+    next: usize,
+}
+
+impl Replicas {
+    /// Starts anywhere, so that many agents with one list spread over it. `None` where there is no address.
+    pub(super) fn new(addresses: Arc<[Arc<str>]>, random: usize) -> Option<Self> {
+        let next = random.checked_rem(addresses.len())?;
+        Some(Self { addresses, next })
+    }
+
+    /// The replica to try now.
+    pub(super) fn current(&self) -> Arc<str> {
+        Arc::clone(&self.addresses[self.next])
+    }
+
+    /// Turns to the next one.
+    pub(super) fn advance(&mut self) {
+        self.next = (self.next + 1) % self.addresses.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_grow_to_their_bound_and_start_over_after_success() {
+        let mut backoff = Backoff::default();
+        let ceilings: Vec<_> = (0..100).map(|_| backoff.next_delay(1.0)).collect();
+        assert_eq!(ceilings[..3], [FIRST_DELAY, FIRST_DELAY * 2, FIRST_DELAY * 4]);
+        assert!(ceilings.is_sorted());
+        assert_eq!(ceilings[99], MAX_DELAY);
+        assert_eq!(backoff.next_delay(0.0), Duration::ZERO);
+        backoff.reset();
+        assert_eq!(backoff.next_delay(0.5), FIRST_DELAY / 2);
+    }
+
+    #[test]
+    fn every_replica_has_its_turn() {
+        let addresses: Arc<[Arc<str>]> = ["a:1", "b:1", "c:1"].map(Arc::from).into();
+        let mut replicas = Replicas::new(addresses, 4).unwrap();
+        let mut turn = || {
+            let now = replicas.current();
+            replicas.advance();
+            now
+        };
+        assert_eq!([turn(), turn(), turn(), turn()].each_ref().map(|a| &**a), ["b:1", "c:1", "a:1", "b:1"]);
+        assert!(Replicas::new([].into(), 3).is_none());
+    }
+}

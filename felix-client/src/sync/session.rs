@@ -1,0 +1,173 @@
+//! The life of a client: connect, subscribe, feed the consumer, report; when that ends, wait and go on with the next
+//! replica, for ever.
+//!
+//! The two clients differ only in their [`Consumer`]. Reports share the connection and never hold up the stream.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use proto::sync::v1::{Batch, GoAway, Position, SubscribeRequest};
+use tokio::time::{self, Instant};
+
+use super::{
+    Config, Disconnect, ProtocolError,
+    connection::{Batches, Connection},
+    report::Outbox,
+    retry::{Backoff, Replicas},
+};
+
+/// What a client does with a stream.
+pub(super) trait Consumer: Send {
+    /// Where to resume from.
+    fn position(&self) -> Option<Position>;
+
+    /// Takes a batch, waiting while whoever reads is busy.
+    fn on_batch(&mut self, address: &Arc<str>, batch: Batch) -> impl Future<Output = Result<Took, Refused>> + Send;
+
+    /// The stream is gone. `Err` where nobody reads any more.
+    fn on_disconnect(
+        &mut self,
+        reason: Disconnect,
+        retry_in: Duration,
+    ) -> impl Future<Output = Result<(), Gone>> + Send;
+}
+
+/// What a batch amounted to for the session.
+#[derive(Debug, Default)]
+pub(super) struct Took {
+    /// A checkpoint was good: the replica is worth staying with.
+    pub(super) progress: bool,
+    pub(super) go_away: Option<GoAway>,
+}
+
+/// Why a consumer takes no more of a stream.
+#[derive(Debug)]
+pub(super) enum Refused {
+    Protocol(ProtocolError),
+    Gone(Gone),
+}
+
+/// Nobody reads any more.
+#[derive(Debug)]
+pub(super) struct Gone;
+
+/// How a stream ended.
+enum Ended {
+    Disconnected(Disconnect),
+    Gone,
+}
+
+impl From<Disconnect> for Ended {
+    fn from(reason: Disconnect) -> Self {
+        Self::Disconnected(reason)
+    }
+}
+
+/// Lives until nobody reads any more. Cancel by dropping.
+pub(super) async fn live(config: &Config, node: &str, consumer: &mut impl Consumer, outbox: &mut Outbox) {
+    let Some(mut replicas) = Replicas::new(Arc::clone(&config.servers), fastrand::usize(..)) else { return };
+    let mut backoff = Backoff::default();
+    loop {
+        let address = replicas.current();
+        let mut progress = false;
+        let ended = Box::pin(stream(config, &address, node, consumer, outbox, &mut progress)).await;
+        let Ended::Disconnected(reason) = ended else { return };
+        config.metrics.disconnected(&reason);
+        if progress {
+            backoff.reset();
+        }
+        replicas.advance();
+        let retry_in = match reason {
+            // The leaving was spread already, and the stream was good.
+            Disconnect::GoAway { .. } if progress => Duration::ZERO,
+            _ => backoff.next_delay(fastrand::f64()),
+        };
+        if consumer.on_disconnect(reason, retry_in).await.is_err() {
+            return;
+        }
+        time::sleep(retry_in).await;
+    }
+}
+
+/// One stream from its connection to its end.
+async fn stream(
+    config: &Config,
+    address: &Arc<str>,
+    node: &str,
+    consumer: &mut impl Consumer,
+    outbox: &mut Outbox,
+    progress: &mut bool,
+) -> Ended {
+    let mut connection = match Connection::open(config, address).await {
+        Ok(connection) => connection,
+        Err(reason) => return reason.into(),
+    };
+    let request =
+        SubscribeRequest { node: node.to_owned(), version: config.version.to_string(), position: consumer.position() };
+    let mut batches = match connection.subscribe(&request, config.connect_limit).await {
+        Ok(batches) => batches,
+        Err(reason) => return reason.into(),
+    };
+    let ended = tokio::select! {
+        ended = read(config, address, &mut batches, consumer, progress) => ended,
+        // Never ends: a report that fails is tried again, and the stream tells when the connection is gone.
+        never = outbox.deliver(connection.reports(), node) => match never {},
+    };
+    match ended {
+        Ended::Disconnected(reason) => connection.cause(reason).into(),
+        Ended::Gone => Ended::Gone,
+    }
+}
+
+async fn read(
+    config: &Config,
+    address: &Arc<str>,
+    batches: &mut Batches,
+    consumer: &mut impl Consumer,
+    progress: &mut bool,
+) -> Ended {
+    let mut leave: Option<Leave> = None;
+    loop {
+        let silent_at = Instant::now() + config.silence_limit;
+        let until = leave.as_ref().map_or(silent_at, |leave| leave.at.min(silent_at));
+        let (batch, bytes) = match (time::timeout_at(until, batches.next()).await, leave.take()) {
+            (Ok(Ok(received)), kept) => {
+                leave = kept;
+                received
+            }
+            (Ok(Err(reason)), _) => return reason.into(),
+            (Err(_), Some(leave)) => return leave.reason(address).into(),
+            (Err(_), None) => {
+                return Disconnect::Silent { address: Arc::clone(address), limit: config.silence_limit }.into();
+            }
+        };
+        config.metrics.received_bytes.inc_by(bytes as u64);
+        match consumer.on_batch(address, batch).await {
+            Ok(took) => {
+                *progress |= took.progress;
+                leave = leave.or_else(|| took.go_away.map(Leave::after));
+            }
+            Err(Refused::Gone(Gone)) => return Ended::Gone,
+            Err(Refused::Protocol(source)) => {
+                return Disconnect::Protocol { address: Arc::clone(address), source }.into();
+            }
+        }
+    }
+}
+
+/// A departure that typha asked for.
+struct Leave {
+    at: Instant,
+    why: String,
+}
+
+impl Leave {
+    /// Spread over the time that typha gives, so that its clients do not reach the next replica all at once.
+    fn after(request: GoAway) -> Self {
+        let within = Duration::from_millis(u64::from(request.within_ms));
+        Self { at: Instant::now() + within.mul_f64(fastrand::f64()), why: request.reason }
+    }
+
+    fn reason(self, address: &Arc<str>) -> Disconnect {
+        Disconnect::GoAway { address: Arc::clone(address), reason: self.why }
+    }
+}
