@@ -45,6 +45,11 @@ impl Metrics {
         registry.register("skipped_entries", "Entries of kinds unknown here", self.skipped_entries.clone());
     }
 
+    /// Bytes of messages received so far.
+    pub fn received_bytes(&self) -> u64 {
+        self.received_bytes.get()
+    }
+
     pub(super) fn connected(&self, mode: Mode) {
         self.connects.get_or_create(&ModeLabel { mode: mode.to_string() }).inc();
     }
