@@ -9,6 +9,7 @@
 
 mod echo;
 mod error;
+mod flight;
 mod iproute;
 mod laboratory;
 mod namespace;

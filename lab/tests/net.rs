@@ -79,7 +79,7 @@ fn flows_count_what_is_lost() {
     let lab = two_nodes().expect("a laboratory");
     let (left, right) = (lab.pod("test/left").expect("a pod"), lab.pod("test/right").expect("a pod"));
     let node = lab.node("node-2").expect("a node").netns();
-    let datagrams = Flow::start(left, address("10.65.2.1"), FlowKind::Datagrams(53)).expect("a flow");
+    let datagrams = Flow::start(left, address("10.65.2.1"), FlowKind::Probes(Probe::Udp(53))).expect("a flow");
     let stream = Flow::start(left, address("10.65.2.1"), FlowKind::Stream(80)).expect("a flow");
     let attempt = Attempt { from: left, to: address("10.65.2.1"), probe: Probe::Udp(53) };
     assert!(probe::one(attempt, PATIENCE).expect("a probe").is_answered());

@@ -3,21 +3,18 @@
 //! All attempts run at once, each from inside its source's namespace: TCP by a connection, UDP by an echoed datagram,
 //! ICMP by an echo request. Silence is what a dropping kernel looks like, so a matrix takes as long as its patience.
 
-mod flight;
-
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     fmt,
     net::IpAddr,
-    os::fd::AsFd as _,
     thread,
     time::{Duration, Instant},
 };
 
-use nix::poll::{PollFd, PollTimeout, poll};
-
-use self::flight::Flight;
-use super::{LabError, Netns, Pod};
+use super::{
+    LabError, Netns, Pod,
+    flight::{Flight, wait},
+};
 
 /// How long an answer may take before silence is taken for a drop. Answers come within a millisecond on an idle machine;
 /// a second allows for a very busy one.
@@ -110,14 +107,18 @@ pub fn one(attempt: Attempt<'_>, patience: Duration) -> Result<Outcome, LabError
     Ok(run_from(attempt.from.netns(), &[(attempt.to, attempt.probe)], patience)?[0])
 }
 
-/// Repeats a short attempt until it is answered, and tells when that was; `None` if it never was before the deadline.
+/// Asks again every `interval` until an answer comes, and tells when that was; `None` if none came before the deadline.
 pub fn first_answer(attempt: Attempt<'_>, interval: Duration, deadline: Instant) -> Result<Option<Instant>, LabError> {
-    let targets = [(attempt.to, attempt.probe)];
     attempt.from.netns().run(|| {
+        let mut flights = VecDeque::new();
         while Instant::now() < deadline {
-            if drive(&targets, interval)?[0].is_answered() {
+            flights.push_back(launch(attempt.to, attempt.probe)?);
+            wait(&flights, interval);
+            flights.iter_mut().for_each(Flight::progress);
+            if flights.iter().any(|flight| flight.outcome().is_answered()) {
                 return Ok(Some(Instant::now()));
             }
+            flights.retain(|flight| flight.is_open() && flight.launched().elapsed() < PATIENCE);
         }
         Ok(None)
     })
@@ -132,7 +133,7 @@ fn drive(targets: &[(IpAddr, Probe)], patience: Duration) -> Result<Vec<Outcome>
     let start = Instant::now();
     let mut flights = Vec::with_capacity(targets.len());
     for &(to, probe) in targets {
-        flights.push(Flight::launch(to, probe).map_err(LabError::system(format!("sending {probe} to {to}")))?);
+        flights.push(launch(to, probe)?);
     }
     let mut sent_at = start;
     while start.elapsed() < patience && flights.iter().any(Flight::is_open) {
@@ -142,21 +143,11 @@ fn drive(targets: &[(IpAddr, Probe)], patience: Duration) -> Result<Vec<Outcome>
         }
         let until = patience.min(sent_at.duration_since(start) + RESEND_AFTER).saturating_sub(start.elapsed());
         wait(&flights, until);
-        for flight in &mut flights {
-            flight.progress(start);
-        }
+        flights.iter_mut().for_each(Flight::progress);
     }
-    Ok(flights.into_iter().map(Flight::outcome).collect())
+    Ok(flights.iter().map(Flight::outcome).collect())
 }
 
-fn wait(flights: &[Flight], at_most: Duration) {
-    let mut polled: Vec<PollFd<'_>> = flights
-        .iter()
-        .filter(|flight| flight.is_open())
-        .map(|flight| PollFd::new(flight.as_fd(), flight.interest()))
-        .collect();
-    // Rounded up, so that the last wait does not spin through its last millisecond.
-    let timeout_ms = u16::try_from(at_most.as_millis() + 1).unwrap_or(u16::MAX);
-    // Errors are interruptions; flights are asked either way.
-    let _ = poll(&mut polled, PollTimeout::from(timeout_ms));
+fn launch(to: IpAddr, probe: Probe) -> Result<Flight, LabError> {
+    Flight::launch(to, probe).map_err(LabError::system(format!("sending {probe} to {to}")))
 }

@@ -3,22 +3,23 @@
 use std::{
     collections::VecDeque,
     io::{self, Read as _, Write as _},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket},
+    net::{IpAddr, SocketAddr, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use super::{LabError, Pod};
+use super::{
+    LabError, Pod,
+    flight::Flight,
+    probe::{PATIENCE, Probe},
+};
 
-/// A hundred packets a second: a gap of 10 ms in the kernel's rules is seen.
+/// A hundred probes a second: a gap of 10 ms in the kernel's rules is seen.
 const INTERVAL: Duration = Duration::from_millis(10);
-
-/// How long an answer may take before the packet counts as lost.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long the stream may stand still before it counts as broken: several retransmissions.
 const STREAM_PATIENCE: Duration = Duration::from_secs(5);
@@ -26,9 +27,9 @@ const STREAM_PATIENCE: Duration = Duration::from_secs(5);
 /// What a flow is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlowKind {
-    /// UDP datagrams to this port, each from a port of its own: to the kernel each is a new flow that must pass the
-    /// whole policy, where one of a known flow would pass by connection tracking.
-    Datagrams(u16),
+    /// One probe after the other, each from a socket of its own: to the kernel each is a new connection that meets the
+    /// whole policy, where a packet of a known one would pass by connection tracking.
+    Probes(Probe),
     /// Messages on one TCP connection to this port: an established flow, which nothing may cut.
     Stream(u16),
 }
@@ -36,7 +37,7 @@ pub enum FlowKind {
 /// What a flow has seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Datagrams or messages that were sent.
+    /// Probes or messages that were sent.
     pub sent: u64,
     /// Those that were answered.
     pub answered: u64,
@@ -66,7 +67,7 @@ impl Flow {
             // The thread inherits the namespace of the one that starts it.
             let stopped = Arc::clone(&stop);
             let body = move || match kind {
-                FlowKind::Datagrams(port) => datagrams(SocketAddr::new(to, port), &stopped),
+                FlowKind::Probes(probe) => probes(to, probe, &stopped),
                 FlowKind::Stream(port) => stream(SocketAddr::new(to, port), &stopped),
             };
             let run = move || body().map_err(LabError::system(format!("{kind:?} to {to}")));
@@ -96,17 +97,11 @@ impl Drop for Flow {
     }
 }
 
-/// A datagram that has not been answered yet.
-struct Waiting {
-    socket: UdpSocket,
-    sent_at: Instant,
-}
-
-fn datagrams(to: SocketAddr, stopped: &AtomicBool) -> io::Result<Tally> {
+fn probes(to: IpAddr, probe: Probe, stopped: &AtomicBool) -> io::Result<Tally> {
     let mut tally = Tally::default();
     let mut waiting = VecDeque::new();
     while !stopped.load(Ordering::Relaxed) {
-        waiting.push_back(send_datagram(to)?);
+        waiting.push_back(Flight::launch(to, probe)?);
         tally.sent += 1;
         thread::sleep(INTERVAL);
         tally.answered += collect(&mut waiting);
@@ -118,22 +113,11 @@ fn datagrams(to: SocketAddr, stopped: &AtomicBool) -> io::Result<Tally> {
     Ok(tally)
 }
 
-fn send_datagram(to: SocketAddr) -> io::Result<Waiting> {
-    let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let socket = UdpSocket::bind((any, 0))?;
-    socket.set_nonblocking(true)?;
-    // A send that the kernel refuses (no route for a moment) is a loss like any other: it is never answered.
-    let _ = socket.connect(to).and_then(|()| socket.send(b"cattail traffic"));
-    Ok(Waiting { socket, sent_at: Instant::now() })
-}
-
-/// Counts answers that have come; forgets what has waited too long.
-fn collect(waiting: &mut VecDeque<Waiting>) -> u64 {
-    let mut buffer = [0; 64];
-    let before = waiting.len();
-    waiting.retain(|datagram| datagram.socket.recv(&mut buffer).is_err());
-    let answered = before - waiting.len();
-    waiting.retain(|datagram| datagram.sent_at.elapsed() < ANSWER_PATIENCE);
+/// Counts answers that have come; forgets what was refused or has waited too long.
+fn collect(waiting: &mut VecDeque<Flight>) -> u64 {
+    waiting.iter_mut().for_each(Flight::progress);
+    let answered = waiting.iter().filter(|flight| flight.outcome().is_answered()).count();
+    waiting.retain(|flight| flight.is_open() && flight.launched().elapsed() < PATIENCE);
     answered as u64
 }
 

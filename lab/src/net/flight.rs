@@ -1,19 +1,19 @@
-//! One attempt under way: a socket and what is known so far.
+//! One question under way: a socket, and what is known so far.
 
 use std::{
     io::{self, ErrorKind},
     net::{IpAddr, SocketAddr, TcpStream, UdpSocket},
     os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use nix::{
     errno::Errno,
-    poll::PollFlags,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, SockaddrStorage, connect, socket},
 };
 
-use super::{Outcome, Probe};
+use super::probe::{Outcome, Probe};
 
 /// What UDP probes say; the echo must be the same.
 const GREETING: &[u8] = b"cattail probe";
@@ -24,10 +24,11 @@ const ECHO_REQUEST_V4: u8 = 8;
 /// The same for ICMPv6.
 const ECHO_REQUEST_V6: u8 = 128;
 
-/// One attempt under way.
+/// One question under way.
 pub(super) struct Flight {
     socket: Socket,
     outcome: Option<Outcome>,
+    launched: Instant,
 }
 
 enum Socket {
@@ -55,7 +56,7 @@ impl Flight {
             Probe::Udp(_) => Socket::Datagram(fd.into(), GREETING.to_vec()),
             Probe::Ping => Socket::Datagram(fd.into(), echo_request(to)),
         };
-        let mut flight = Self { socket, outcome };
+        let mut flight = Self { socket, outcome, launched: Instant::now() };
         flight.resend();
         Ok(flight)
     }
@@ -65,9 +66,14 @@ impl Flight {
         self.outcome.is_none()
     }
 
-    /// What is known when patience has ended.
-    pub(super) fn outcome(self) -> Outcome {
+    /// What is known so far; silence where nothing is.
+    pub(super) fn outcome(&self) -> Outcome {
         self.outcome.unwrap_or(Outcome::Silent)
+    }
+
+    /// When the first packet was sent.
+    pub(super) fn launched(&self) -> Instant {
+        self.launched
     }
 
     /// What to poll for.
@@ -87,13 +93,13 @@ impl Flight {
     }
 
     /// Looks whether an answer or a refusal has come.
-    pub(super) fn progress(&mut self, start: Instant) {
+    pub(super) fn progress(&mut self) {
         if self.outcome.is_some() {
             return;
         }
         self.outcome = match &self.socket {
-            Socket::Stream(stream) => progress_stream(stream, start),
-            Socket::Datagram(socket, message) => progress_datagram(socket, message, start),
+            Socket::Stream(stream) => progress_stream(stream, self.launched),
+            Socket::Datagram(socket, message) => progress_datagram(socket, message, self.launched),
         };
     }
 }
@@ -107,19 +113,19 @@ impl AsFd for Flight {
     }
 }
 
-fn progress_stream(stream: &TcpStream, start: Instant) -> Option<Outcome> {
+fn progress_stream(stream: &TcpStream, launched: Instant) -> Option<Outcome> {
     match stream.take_error() {
-        Ok(None) if stream.peer_addr().is_ok() => Some(Outcome::Answered(start.elapsed())),
+        Ok(None) if stream.peer_addr().is_ok() => Some(Outcome::Answered(launched.elapsed())),
         Ok(None) => None,
         Ok(Some(error)) | Err(error) => refusal(&error),
     }
 }
 
-fn progress_datagram(socket: &UdpSocket, message: &[u8], start: Instant) -> Option<Outcome> {
+fn progress_datagram(socket: &UdpSocket, message: &[u8], launched: Instant) -> Option<Outcome> {
     let mut buffer = [0; 64];
     match socket.recv(&mut buffer) {
         // An ICMP answer differs from the request in its header, which the kernel has matched already.
-        Ok(length) if length == message.len() => Some(Outcome::Answered(start.elapsed())),
+        Ok(length) if length == message.len() => Some(Outcome::Answered(launched.elapsed())),
         Ok(_) => None,
         Err(error) => refusal(&error),
     }
@@ -154,4 +160,17 @@ fn echo_request(to: IpAddr) -> Vec<u8> {
     let mut packet = vec![icmp_type, 0, 0, 0, 0, 0, 0, 1];
     packet.extend_from_slice(GREETING);
     packet
+}
+
+/// Waits until one of those that are open may have news, or for this time at most.
+pub(super) fn wait<'a>(flights: impl IntoIterator<Item = &'a Flight>, at_most: Duration) {
+    let mut polled: Vec<PollFd<'_>> = flights
+        .into_iter()
+        .filter(|flight| flight.is_open())
+        .map(|flight| PollFd::new(flight.as_fd(), flight.interest()))
+        .collect();
+    // Rounded up, so that the last wait does not spin through its last millisecond.
+    let timeout_ms = u16::try_from(at_most.as_millis() + 1).unwrap_or(u16::MAX);
+    // Errors are interruptions; flights are asked either way.
+    let _ = poll(&mut polled, PollTimeout::from(timeout_ms));
 }
