@@ -124,7 +124,7 @@ impl Protocol {
 
     fn step(&mut self, batch: Batch) -> Result<Step, ProtocolError> {
         let mut step = Step::default();
-        if let Some(begin) = batch.begin {
+        if let Some(begin) = &batch.begin {
             step.begun = Some(self.begin(begin)?);
         }
         for entry in batch.entries {
@@ -138,7 +138,7 @@ impl Protocol {
         Ok(step)
     }
 
-    fn begin(&mut self, begin: Begin) -> Result<Begun, ProtocolError> {
+    fn begin(&mut self, begin: &Begin) -> Result<Begun, ProtocolError> {
         let mode = match begin.mode() {
             begin::Mode::Snapshot => Mode::Snapshot,
             begin::Mode::Resume => Mode::Resume,

@@ -35,7 +35,7 @@ impl<S> Witness<S> {
 
     fn note<T>(&self, result: io::Result<T>) -> Poll<io::Result<T>> {
         if let Err(error) = &result {
-            let by_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+            let by_tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some();
             // Only the first error is the cause; later ones follow from it.
             let _ = self.testimony.set(Broke { by_tls, reason: pki::explain(error) });
         }

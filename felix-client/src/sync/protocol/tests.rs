@@ -203,7 +203,7 @@ fn damage_is_found_at_the_next_checkpoint_and_repaired_by_what_differs() {
     protocol.ledger.damage("Tier/b");
     source.write("Tier/c", Some("c"));
     let position = protocol.position();
-    let refused = feed(&mut protocol, &mut consumer, &source, source.stream(position.as_ref(), 4).into_iter());
+    let refused = feed(&mut protocol, &mut consumer, &source, source.stream(position.as_ref(), 4));
     assert!(matches!(refused, Err(ProtocolError::DigestMismatch { revision: 4, .. })), "{refused:?}");
     assert_eq!(consumer.state, source.states[3], "what is held stays in force");
     assert!(protocol.position().is_none(), "the next subscription asks for a snapshot");
