@@ -8,6 +8,7 @@ mod key;
 pub mod kubernetes;
 pub mod resource;
 mod update;
+pub mod validate;
 
 pub use key::{Key, Kind, ParseKeyError};
 pub use update::{Update, Version};

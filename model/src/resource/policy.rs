@@ -41,12 +41,13 @@ pub enum PolicyType {
 #[serde(default, rename_all = "camelCase")]
 pub struct PolicySpec {
     /// The tier's name; empty means `default`.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "null_as_default")]
     pub tier: String,
     /// Place in the tier, lowest first; none sorts last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<f64>,
     /// Endpoints that it applies to.
+    #[serde(deserialize_with = "null_as_default")]
     pub selector: Selector,
     /// Restricts it to endpoints of these service accounts.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "empty_as_none")]
@@ -157,11 +158,11 @@ pub struct IcmpFields {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct EntityRule {
-    /// In one of these prefixes.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_as_default")]
+    /// In one of these prefixes or addresses.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "super::endpoint::nets_or_addresses")]
     pub nets: Vec<IpNet>,
-    /// In none of these prefixes.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_as_default")]
+    /// In none of these prefixes or addresses.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "super::endpoint::nets_or_addresses")]
     pub not_nets: Vec<IpNet>,
     /// An endpoint or network set that this selects.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "empty_as_none")]
