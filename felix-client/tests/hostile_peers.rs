@@ -158,7 +158,7 @@ async fn a_replica_that_is_behind_is_left() {
     let certificates = Certificates::new();
     let typha = ScriptedTypha::start(&certificates, |n, _| match n {
         0 => Reply { hang: false, ..Reply::batches(snapshot()) },
-        1 => Reply::batches([begun(begin::Mode::Snapshot), cut(4, &[], &[])]),
+        1 => Reply::batches([vec![begun(begin::Mode::Snapshot)], vec![cut(4, &[], &[]); 4]].concat()),
         _ => Reply::batches([
             begun(begin::Mode::Resume),
             cut(7, &[("Tier/c", 7)], &[("Tier/a", 2), ("Tier/b", 5), ("Tier/c", 7)]),

@@ -75,8 +75,8 @@ impl<F: FnMut(LightEvent<'_>) + Send> LightClient<F> {
 /// The position, as the server tells it.
 struct Tally<F> {
     position: Option<Position>,
-    /// The datastore of the open stream.
-    begun: Option<u64>,
+    /// The open stream: its datastore, and whether its snapshot is still coming.
+    begun: Option<(u64, Mode)>,
     on_event: F,
 }
 
@@ -88,17 +88,17 @@ impl<F: FnMut(LightEvent<'_>) + Send> Tally<F> {
                 begin::Mode::Resume => Mode::Resume,
                 begin::Mode::Unspecified => return Err(ProtocolError::UnknownMode(begin.mode)),
             };
-            self.begun = Some(begin.datastore_id);
+            self.begun = Some((begin.datastore_id, mode));
             (self.on_event)(LightEvent::Connected { server: &begin.server, mode });
         }
-        let datastore_id = self.begun.ok_or(ProtocolError::BeforeBegin)?;
+        let (datastore_id, mode) = self.begun.ok_or(ProtocolError::BeforeBegin)?;
         for entry in &batch.entries {
             let (key, value) = (entry.key.as_str(), entry.value.as_ref());
             (self.on_event)(LightEvent::Entry { key, value, revision: entry.revision });
         }
         let progress = match &batch.checkpoint {
             None => false,
-            Some(checkpoint) => self.checkpoint(datastore_id, checkpoint)?,
+            Some(checkpoint) => self.checkpoint(datastore_id, mode, checkpoint)?,
         };
         Ok(Took { progress, go_away: batch.go_away.clone() })
     }
@@ -106,18 +106,22 @@ impl<F: FnMut(LightEvent<'_>) + Send> Tally<F> {
     fn checkpoint(
         &mut self,
         datastore_id: u64,
+        mode: Mode,
         checkpoint: &proto::sync::v1::Checkpoint,
     ) -> Result<bool, ProtocolError> {
         let (revision, in_sync) = (checkpoint.revision, checkpoint.in_sync);
         if let Some(held) = self.position.as_ref().filter(|held| held.datastore_id == datastore_id)
             && revision < held.revision
         {
-            return Err(ProtocolError::Older { held: held.revision, offered: revision });
+            // Snapshots are shared; what came since follows.
+            let older = ProtocolError::Older { held: held.revision, offered: revision };
+            return if mode == Mode::Snapshot { Ok(false) } else { Err(older) };
         }
         if in_sync {
             // Copied: the digest would keep the whole message's buffer alive.
             let digest = Bytes::copy_from_slice(&checkpoint.digest);
             self.position = Some(Position { datastore_id, revision, digest });
+            self.begun = Some((datastore_id, Mode::Resume));
         }
         let upstream_age = Duration::from_millis(checkpoint.upstream_age_ms);
         (self.on_event)(LightEvent::Checkpoint { revision, upstream_age, in_sync });

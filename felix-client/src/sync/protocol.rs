@@ -26,6 +26,10 @@ use super::{
 /// (etcd's own limit is 8 GiB, its advice 2 GiB); there so that a broken server cannot take the node's memory.
 const MAX_PENDING_BYTES: usize = 2 << 30;
 
+/// A snapshot may be complete at a revision before the one held: typha shares snapshots, and what came since follows.
+/// After this many checkpoints that are still too old, the server really is behind.
+const PATIENCE_CHECKPOINTS: u32 = 3;
+
 /// Longer server names are cut; they only serve logs.
 const MAX_SERVER_NAME_CHARS: usize = 253;
 
@@ -59,6 +63,8 @@ struct Stream {
     /// Snapshot until its checkpoint, resume from then on.
     mode: Mode,
     datastore_id: u64,
+    /// Checkpoints of a snapshot so far that were older than what is held.
+    older_checkpoints: u32,
 }
 
 /// What one batch amounts to, in the order of the fields.
@@ -149,7 +155,7 @@ impl Protocol {
             return Err(ProtocolError::UnaskedResume { datastore_id: begin.datastore_id });
         }
         self.clear_pending();
-        self.stream = Some(Stream { mode, datastore_id: begin.datastore_id });
+        self.stream = Some(Stream { mode, datastore_id: begin.datastore_id, older_checkpoints: 0 });
         let server = begin.server.chars().filter(|c| !c.is_control()).take(MAX_SERVER_NAME_CHARS).collect();
         Ok(Begun { server, mode, other_datastore })
     }
@@ -171,24 +177,28 @@ impl Protocol {
         Ok(())
     }
 
-    /// `None` where the server is not in sync: entries then go on waiting.
+    /// `None` where the server is not in sync, or its snapshot not yet as late as what is held: entries go on waiting.
     fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<Option<Cut>, ProtocolError> {
-        let Some(stream) = self.stream else { return Err(ProtocolError::BeforeBegin) };
+        let Some(stream) = &mut self.stream else { return Err(ProtocolError::BeforeBegin) };
         if !checkpoint.in_sync {
             return Ok(None);
         }
-        self.check_order(stream, checkpoint.revision)?;
+        let held = self.held.filter(|held| held.datastore_id == stream.datastore_id).map(|held| held.revision);
+        if let Some(held) = held.filter(|held| checkpoint.revision < *held) {
+            stream.older_checkpoints += 1;
+            if stream.mode == Mode::Snapshot && stream.older_checkpoints <= PATIENCE_CHECKPOINTS {
+                return Ok(None);
+            }
+            return Err(ProtocolError::Older { held, offered: checkpoint.revision });
+        }
+        let stream = *stream;
+        self.check_entries(checkpoint.revision)?;
         self.check_digest(stream, checkpoint)?;
         Ok(Some(self.commit(stream, checkpoint)))
     }
 
-    /// Never back in time, and no entry from beyond the cut.
-    fn check_order(&self, stream: Stream, revision: Version) -> Result<(), ProtocolError> {
-        if let Some(held) = self.held.filter(|held| held.datastore_id == stream.datastore_id)
-            && revision < held.revision
-        {
-            return Err(ProtocolError::Older { held: held.revision, offered: revision });
-        }
+    /// No entry from beyond the cut.
+    fn check_entries(&self, revision: Version) -> Result<(), ProtocolError> {
         match self.pending.iter().find(|(_, change)| change.revision > revision) {
             None => Ok(()),
             Some((key, change)) => Err(ProtocolError::EntryBeyondCheckpoint {

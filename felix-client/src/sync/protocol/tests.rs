@@ -160,12 +160,38 @@ fn a_second_snapshot_brings_only_what_differs_and_sweeps() {
 }
 
 #[test]
-fn a_checkpoint_from_the_past_is_refused() {
+fn a_server_that_stays_behind_is_refused() {
     let source = shop();
     let (mut protocol, mut consumer) = in_sync(&source);
-    let refused = feed(&mut protocol, &mut consumer, &source, source.stream(None, 2));
+    feed(&mut protocol, &mut consumer, &source, source.stream(None, 2)).unwrap();
+    let mut refused = Ok(());
+    for _ in 0..PATIENCE_CHECKPOINTS {
+        assert_eq!(refused, Ok(()));
+        refused = feed(&mut protocol, &mut consumer, &source, [source.checkpoint(2)]);
+    }
     assert_eq!(refused, Err(ProtocolError::Older { held: 3, offered: 2 }));
     assert_eq!(protocol.position().unwrap().revision, 3);
+
+    let position = protocol.position();
+    let mut resumed = source.stream(position.as_ref(), 3);
+    resumed.pop();
+    resumed.push(source.checkpoint(2));
+    let refused = feed(&mut protocol, &mut consumer, &source, resumed);
+    assert_eq!(refused, Err(ProtocolError::Older { held: 3, offered: 2 }), "a resume has no excuse");
+}
+
+#[test]
+fn a_shared_snapshot_may_be_older_and_is_taken_with_what_follows() {
+    let mut source = shop();
+    source.write("Tier/c", Some("c"));
+    let (mut protocol, mut consumer) = in_sync(&source);
+    source.write("Tier/a", None);
+    protocol.distrusted = true;
+    feed(&mut protocol, &mut consumer, &source, source.stream(None, 3)).unwrap();
+    assert_eq!(consumer.revision, 4, "nothing older is handed out");
+    let rest = [source.entries(3, 5), vec![source.checkpoint(5)]].concat();
+    feed(&mut protocol, &mut consumer, &source, rest).unwrap();
+    assert_eq!(consumer.revision, 5);
 }
 
 #[test]
