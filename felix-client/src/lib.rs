@@ -3,4 +3,5 @@
 //! `sync` brings verified states from typha; the agent turns them into what its node must enforce. Whoever programs a
 //! kernel by that lives elsewhere.
 
+pub mod agent;
 pub mod sync;

@@ -1,0 +1,97 @@
+//! The agent's brain: what typha streams becomes what this node must enforce.
+//!
+//! Two tasks behind one handle. The sync client reads and verifies; the other parses, computes and hands intents over.
+//! It keeps everything while typha is away, and knows nothing of kernels.
+
+mod brain;
+mod intent;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+
+use self::{brain::Brain, status::Chronicle};
+pub use self::{
+    intent::{Intent, Rejected},
+    status::{Connected, Status},
+};
+use crate::sync::{self, Client, Event, Reporter};
+
+/// Checkpoints that wait for the brain. A few, so that reading and computing overlap; typha merges the rest.
+const EVENT_QUEUE: usize = 16;
+
+/// Intents that wait for the dataplane. One: whatever comes while it is busy is merged into the next.
+const INTENT_QUEUE: usize = 1;
+
+/// A running agent. Dropping it ends it.
+pub struct Agent {
+    intents: mpsc::Receiver<Intent>,
+    reporter: Reporter,
+    status: watch::Receiver<Status>,
+    _tasks: JoinSet<()>,
+}
+
+impl Agent {
+    /// Starts for a node, whose name is that of its `Node` resource and of the endpoints it hosts.
+    pub fn start(config: Arc<sync::Config>, node: &str) -> Self {
+        let (client, reporter) = Client::new(config, node);
+        let (event_sender, events) = mpsc::channel(EVENT_QUEUE);
+        let (intent_sender, intents) = mpsc::channel(INTENT_QUEUE);
+        let (chronicle, status) = Chronicle::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(client.run(event_sender));
+        tasks.spawn(think(Brain::new(node), events, intent_sender, chronicle));
+        Self { intents, reporter, status, _tasks: tasks }
+    }
+
+    /// The next thing to enforce; the first one is the whole state. `None` only where the agent itself broke down.
+    /// Cancel safe.
+    pub async fn next(&mut self) -> Option<Intent> {
+        self.intents.recv().await
+    }
+
+    /// What is enforced is told to typha through this.
+    pub fn reporter(&self) -> Reporter {
+        self.reporter.clone()
+    }
+
+    /// How the agent is doing, now and whenever that changes.
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+}
+
+/// Takes events in as they come and hands an intent over whenever there is news and the dataplane has room.
+async fn think(
+    mut brain: Brain,
+    mut events: mpsc::Receiver<Event>,
+    intents: mpsc::Sender<Intent>,
+    mut chronicle: Chronicle,
+) {
+    loop {
+        tokio::select! {
+            // Handing over comes first: a busy stream must not starve the dataplane.
+            biased;
+            permit = intents.reserve(), if brain.has_news() => match permit {
+                Ok(permit) => permit.send(brain.intent()),
+                Err(_) => return,
+            },
+            event = events.recv() => match event {
+                None => return,
+                Some(event) => {
+                    chronicle.note(&event);
+                    if let Event::Updates(updates) = event {
+                        brain.take(updates);
+                        chronicle.rejected(brain.rejected());
+                    }
+                }
+            },
+        }
+    }
+}
