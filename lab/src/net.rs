@@ -19,6 +19,7 @@ mod privilege;
 pub mod probe;
 mod process;
 pub mod traffic;
+mod watch;
 
 pub use self::{
     echo::{EchoServer, Listen},
@@ -29,4 +30,5 @@ pub use self::{
     pod::{Pod, interface_name},
     privilege::{Privilege, acquire},
     process::{Process, ProcessSpec},
+    watch::Watch,
 };

@@ -3,13 +3,10 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
 
-use std::{
-    net::IpAddr,
-    time::{Duration, Instant},
-};
+use std::{net::IpAddr, time::Duration};
 
 use lab::net::{
-    Lab, LabError, Listen,
+    Lab, LabError, Listen, Watch,
     probe::{self, Attempt, Outcome, PATIENCE, Probe},
     traffic::{Flow, FlowKind},
 };
@@ -88,8 +85,8 @@ fn flows_count_what_is_lost() {
     assert!(!probe::one(attempt, Duration::from_millis(200)).expect("a probe").is_answered());
     node.ip(&format!("link set {i} up\nroute replace 10.65.2.1/32 dev {i} scope link\n", i = right.interface()))
         .expect("ip");
-    let back = probe::first_answer(attempt, Duration::from_millis(20), Instant::now() + Duration::from_secs(5));
-    assert!(back.expect("probes").is_some(), "packets pass again");
+    let watch = Watch::start(attempt, Duration::from_millis(20), Duration::from_secs(5)).expect("a watch");
+    assert!(watch.answered_at().expect("probes").is_some(), "packets pass again");
 
     let datagrams = datagrams.stop().expect("a tally");
     assert!(datagrams.answered > 0 && datagrams.lost() > 0, "{datagrams:?}");

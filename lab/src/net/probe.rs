@@ -4,7 +4,7 @@
 //! ICMP by an echo request. Silence is what a dropping kernel looks like, so a matrix takes as long as its patience.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     fmt,
     net::IpAddr,
     thread,
@@ -105,23 +105,6 @@ pub fn run(attempts: &[Attempt<'_>], patience: Duration) -> Result<Vec<Outcome>,
 /// Makes one attempt.
 pub fn one(attempt: Attempt<'_>, patience: Duration) -> Result<Outcome, LabError> {
     Ok(run_from(attempt.from.netns(), &[(attempt.to, attempt.probe)], patience)?[0])
-}
-
-/// Asks again every `interval` until an answer comes, and tells when that was; `None` if none came before the deadline.
-pub fn first_answer(attempt: Attempt<'_>, interval: Duration, deadline: Instant) -> Result<Option<Instant>, LabError> {
-    attempt.from.netns().run(|| {
-        let mut flights = VecDeque::new();
-        while Instant::now() < deadline {
-            flights.push_back(launch(attempt.to, attempt.probe)?);
-            wait(&flights, interval);
-            flights.iter_mut().for_each(Flight::progress);
-            if flights.iter().any(|flight| flight.outcome().is_answered()) {
-                return Ok(Some(Instant::now()));
-            }
-            flights.retain(|flight| flight.is_open() && flight.launched().elapsed() < PATIENCE);
-        }
-        Ok(None)
-    })
 }
 
 fn run_from(netns: &Netns, targets: &[(IpAddr, Probe)], patience: Duration) -> Result<Vec<Outcome>, LabError> {

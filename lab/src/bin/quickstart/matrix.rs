@@ -1,0 +1,132 @@
+//! The connectivity matrix: expected by the file, measured by packets, printed side by side.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail};
+use lab::net::probe::{self, Attempt, Outcome, PATIENCE, Probe};
+
+use crate::{
+    cluster::Cluster,
+    examples::Examples,
+    expected::{Cell, Policies},
+    narration::say,
+};
+
+/// How many wrong cells are spelled out.
+const WRONG_SHOWN: usize = 20;
+
+/// How much of the matrix is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Show {
+    /// Every cell.
+    Table,
+    /// One line, and what is wrong.
+    Summary,
+}
+
+/// Sends real packets for every cell and compares. An error names every cell that is wrong.
+pub(crate) fn check(cluster: &Cluster, examples: &Examples, policies: Policies, show: Show) -> Result<()> {
+    let cells = examples.expected.cells(policies, &cluster.present())?;
+    let outcomes = measure(cluster, &cells)?;
+    if show == Show::Table {
+        print(&cells, &outcomes);
+    }
+    let wrong: Vec<String> =
+        cells.iter().zip(&outcomes).filter(|(cell, outcome)| !is_right(cell, **outcome)).map(describe).collect();
+    if wrong.is_empty() {
+        say!("  {}", tally(&cells));
+        return Ok(());
+    }
+    let shown = wrong[..wrong.len().min(WRONG_SHOWN)].join("\n  ");
+    bail!("{} of {} cells of the matrix are wrong:\n  {shown}", wrong.len(), cells.len());
+}
+
+fn measure(cluster: &Cluster, cells: &[Cell]) -> Result<Vec<Outcome>> {
+    let attempts: Result<Vec<Attempt<'_>>> = cells
+        .iter()
+        .map(|cell| {
+            let from = cluster.lab.pod(&cell.from).with_context(|| format!("no pod {}", cell.from))?;
+            Ok(Attempt { from, to: cluster.address_of(&cell.to)?, probe: cell.probe })
+        })
+        .collect();
+    Ok(probe::run(&attempts?, PATIENCE)?)
+}
+
+/// Refusal is never right: every port that is asked about has a listener, so somebody else said no.
+fn is_right(cell: &Cell, outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Answered(_) => cell.allowed,
+        Outcome::Silent => !cell.allowed,
+        Outcome::Refused => false,
+    }
+}
+
+fn describe((cell, outcome): (&Cell, &Outcome)) -> String {
+    let expected = if cell.allowed { "an answer" } else { "silence" };
+    let measured = match outcome {
+        Outcome::Answered(_) => "was answered",
+        Outcome::Silent => "met silence",
+        Outcome::Refused => "was refused (no route, or a reset)",
+    };
+    format!("{} -> {} {} {measured}, expected {expected}", cell.from, cell.to, cell.probe)
+}
+
+fn tally(cells: &[Cell]) -> String {
+    let count = |matches: fn(&Probe) -> bool| cells.iter().filter(|cell| matches(&cell.probe)).count();
+    let allowed = cells.iter().filter(|cell| cell.allowed).count();
+    format!(
+        "All {} cells are right: {allowed} answered, {} dropped ({} by TCP, {} by UDP, {} by ICMP).",
+        cells.len(),
+        cells.len() - allowed,
+        count(|probe| matches!(probe, Probe::Tcp(_))),
+        count(|probe| matches!(probe, Probe::Udp(_))),
+        count(|probe| matches!(probe, Probe::Ping)),
+    )
+}
+
+/// One row for each port, one column for each source.
+fn print(cells: &[Cell], outcomes: &[Outcome]) {
+    let mut rows: BTreeMap<(Probe, &str), BTreeMap<&str, String>> = BTreeMap::new();
+    let mut sources: Vec<&str> = Vec::new();
+    for (cell, outcome) in cells.iter().zip(outcomes) {
+        if !sources.contains(&cell.from.as_str()) {
+            sources.push(&cell.from);
+        }
+        rows.entry((cell.probe, &cell.to)).or_default().insert(&cell.from, marks(cell, *outcome));
+    }
+    // Pods of one namespace side by side, hosts outside last.
+    sources.sort_by_key(|source| (!source.contains('/'), *source));
+    say!(
+        "  Each cell: first what is expected, then what packets met. ✓ answered, · dropped; two different marks are an error.\n"
+    );
+    say!("  {:<22}{}", "", sources.iter().map(|source| heading(source)).collect::<String>());
+    for ((probe, to), row) in &rows {
+        let marks =
+            |source: &&str| format!("{:^width$}", row.get(source).map_or("", String::as_str), width = width(source));
+        say!("  {:<22}{}", format!("{} {probe}", short(to)), sources.iter().map(marks).collect::<String>());
+    }
+    say!("");
+}
+
+fn marks(cell: &Cell, outcome: Outcome) -> String {
+    let expected = if cell.allowed { '✓' } else { '·' };
+    let measured = match outcome {
+        Outcome::Answered(_) => '✓',
+        Outcome::Silent => '·',
+        Outcome::Refused => '!',
+    };
+    format!("{expected}{measured}")
+}
+
+/// Names are unique without their namespaces in the examples; columns stay narrow.
+fn short(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+fn width(source: &str) -> usize {
+    short(source).len() + 1
+}
+
+fn heading(source: &str) -> String {
+    format!("{:^width$}", short(source), width = width(source))
+}
