@@ -1,1 +1,23 @@
-//! The embedded datastore.
+//! The embedded datastore: nothing to install, one file, for one machine.
+//!
+//! [`Engine`] is a revisioned store like etcd's: every transaction makes a revision, the recent ones can be read and
+//! watched. [`serve`] offers it over etcd's own API, so that everything here reaches it exactly as it reaches etcd.
+//! It is not replicated and is not meant to be: more than one machine means etcd.
+
+mod api;
+mod engine;
+mod error;
+mod lease;
+mod log;
+mod record;
+mod request;
+mod state;
+mod transaction;
+mod writer;
+
+pub use self::{
+    api::{ServeError, TlsFiles, serve, serve_tls},
+    engine::Engine,
+    error::EngineError,
+    request::RequestError,
+};

@@ -13,7 +13,7 @@ const DEFAULT_TIER_PREFIX: &str = "default.";
 
 /// Why a document cannot be stored.
 #[derive(Debug, thiserror::Error)]
-pub enum DocumentError {
+pub(super) enum DocumentError {
     /// Not JSON.
     #[error("{0}: its document is not JSON: {1}")]
     Syntax(Key, serde_json::Error),
@@ -24,7 +24,7 @@ pub enum DocumentError {
 
 /// The bytes to store: without the fields that only a running datastore can know, and with Calico's name annotation
 /// on policies.
-pub fn encode(key: &Key, document: &[u8]) -> Result<Vec<u8>, DocumentError> {
+pub(super) fn encode(key: &Key, document: &[u8]) -> Result<Vec<u8>, DocumentError> {
     let syntax = |error| DocumentError::Syntax(key.clone(), error);
     let mut value: Value = serde_json::from_slice(document).map_err(syntax)?;
     let object = value.as_object_mut().ok_or_else(|| DocumentError::Shape(key.clone()))?;
@@ -40,7 +40,7 @@ pub fn encode(key: &Key, document: &[u8]) -> Result<Vec<u8>, DocumentError> {
 }
 
 /// The document as its user knows it. What cannot be read is passed on as it is.
-pub fn decode(key: &Key, stored: Vec<u8>) -> Bytes {
+pub(super) fn decode(key: &Key, stored: Vec<u8>) -> Bytes {
     if !is_tiered(key.kind()) {
         return stored.into();
     }
@@ -58,7 +58,7 @@ pub fn decode(key: &Key, stored: Vec<u8>) -> Bytes {
 }
 
 /// The key under which users know what is stored under `key`: another one for policies that Calico up to v3.31 wrote.
-pub fn user_key(key: &Key, stored: &[u8]) -> Key {
+pub(super) fn user_key(key: &Key, stored: &[u8]) -> Key {
     if !is_tiered(key.kind()) {
         return key.clone();
     }
@@ -67,7 +67,7 @@ pub fn user_key(key: &Key, stored: &[u8]) -> Key {
 }
 
 /// The key under which Calico up to v3.31 stored a policy of this name in the default tier.
-pub fn former_key(key: &Key) -> Option<Key> {
+pub(super) fn former_key(key: &Key) -> Option<Key> {
     is_tiered(key.kind()).then(|| renamed(key, &format!("{DEFAULT_TIER_PREFIX}{}", key.name())))
 }
 

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 /// The error with its causes: tonic hides "connection refused" and the like behind "transport error".
-pub fn describe(error: &etcd_client::Error) -> String {
+pub(super) fn describe(error: &etcd_client::Error) -> String {
     let (mut text, mut cause): (String, Option<&dyn Error>) = match error {
         etcd_client::Error::GRpcStatus(status) => (status.message().to_owned(), status.source()),
         etcd_client::Error::TransportError(transport) => (transport.to_string(), transport.source()),
@@ -23,6 +23,6 @@ pub fn describe(error: &etcd_client::Error) -> String {
 }
 
 /// Whether etcd refused because the revision asked for is gone.
-pub fn is_compacted(error: &etcd_client::Error) -> bool {
+pub(super) fn is_compacted(error: &etcd_client::Error) -> bool {
     matches!(error, etcd_client::Error::GRpcStatus(status) if status.message().contains("has been compacted"))
 }

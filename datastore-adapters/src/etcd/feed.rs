@@ -15,7 +15,7 @@ use super::{layout, projection::project};
 use crate::SourceEvent;
 
 /// How long the datastore's revision may be ahead of what the watch delivered before the state is compared.
-pub const SUSPECT_AFTER: Duration = Duration::from_secs(3);
+pub(super) const SUSPECT_AFTER: Duration = Duration::from_secs(3);
 /// The longest pause between two comparisons, which read every key's metadata in the server: writers of keys that are
 /// not ours must not keep us comparing all day.
 const AUDIT_PAUSE_MAX: Duration = Duration::from_mins(1);
@@ -24,7 +24,7 @@ const WATCH_FAILURES_MAX: u32 = 5;
 
 /// A key as etcd reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub(super) struct Change {
     /// The path.
     pub path: Vec<u8>,
     /// The stored bytes; `None` for a deletion.
@@ -37,7 +37,7 @@ pub struct Change {
 
 /// A message of the watch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct WatchMessage {
+pub(super) struct WatchMessage {
     /// The cluster id of the header.
     pub datastore_id: u64,
     /// The revision of the header.
@@ -52,7 +52,7 @@ pub struct WatchMessage {
 
 /// Why etcd ended a watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Canceled {
+pub(super) enum Canceled {
     /// The events asked for are gone.
     Compacted,
     /// What etcd says.
@@ -61,7 +61,7 @@ pub enum Canceled {
 
 /// What to do to get on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plan {
+pub(super) enum Plan {
     /// List everything, at one revision.
     List,
     /// Watch from this revision on.
@@ -70,14 +70,14 @@ pub enum Plan {
 
 /// A comparison to make: the keys of ours modified after a revision, and the number of all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Audit {
+pub(super) struct Audit {
     /// What the watch delivered.
     pub since: Version,
 }
 
 /// What a comparison found, all at one revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Audited {
+pub(super) struct Audited {
     /// The revision of the comparison.
     pub revision: Version,
     /// Keys of ours modified after the audit's revision.
@@ -88,7 +88,7 @@ pub struct Audited {
 
 /// Why this connection is of no more use. The next one follows [`Feed::plan`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Broken {
+pub(super) enum Broken {
     /// History is gone; a new list closes the gap.
     #[error("the changes since revision {0} were compacted away; listing again")]
     Compacted(Version),
@@ -105,7 +105,7 @@ pub enum Broken {
 
 /// The state of one source's conversation with etcd.
 #[derive(Debug, Default)]
-pub struct Feed {
+pub(super) struct Feed {
     /// The identity of the datastore that the position belongs to; set by each list.
     datastore_id: u64,
     /// Everything up to here was sent; 0 where a list must come first.
@@ -124,7 +124,7 @@ pub struct Feed {
 
 impl Feed {
     /// What to do on a new connection.
-    pub fn plan(&self) -> Plan {
+    pub(super) fn plan(&self) -> Plan {
         match self.position {
             0 => Plan::List,
             position => Plan::Watch(position + 1),
@@ -132,26 +132,26 @@ impl Feed {
     }
 
     /// The datastore answered a list request: a list begins.
-    pub fn list_started(&mut self, datastore_id: u64) -> SourceEvent {
+    pub(super) fn list_started(&mut self, datastore_id: u64) -> SourceEvent {
         *self = Self { datastore_id, ..Self::default() };
         SourceEvent::Init { datastore_id }
     }
 
     /// A part of the list.
-    pub fn listed(&mut self, page: Vec<Change>) -> SourceEvent {
+    pub(super) fn listed(&mut self, page: Vec<Change>) -> SourceEvent {
         self.keys += page.len() as u64;
         let present = page.into_iter().filter_map(to_update).filter(|update| update.value.is_some());
         SourceEvent::InitItems(present.collect())
     }
 
     /// The list is complete.
-    pub fn list_done(&mut self, revision: Version) -> SourceEvent {
+    pub(super) fn list_done(&mut self, revision: Version) -> SourceEvent {
         self.position = revision;
         SourceEvent::InitDone { revision }
     }
 
     /// The watch said something.
-    pub fn watched(&mut self, message: WatchMessage) -> Result<Vec<SourceEvent>, Broken> {
+    pub(super) fn watched(&mut self, message: WatchMessage) -> Result<Vec<SourceEvent>, Broken> {
         self.check_identity(message.datastore_id)?;
         match message.canceled {
             Some(Canceled::Compacted) => return Err(self.relist(Broken::Compacted(self.position))),
@@ -169,7 +169,7 @@ impl Feed {
     }
 
     /// A read of the datastore's revision, as proof of life.
-    pub fn probed(
+    pub(super) fn probed(
         &mut self,
         now: Instant,
         datastore_id: u64,
@@ -185,7 +185,7 @@ impl Feed {
 
     /// The comparison is made. It is exact: where no key of ours was modified since the position and there are as many
     /// as before, they are the same ones.
-    pub fn audited(&mut self, audit: Audit, found: Audited) -> Result<Option<SourceEvent>, Broken> {
+    pub(super) fn audited(&mut self, audit: Audit, found: Audited) -> Result<Option<SourceEvent>, Broken> {
         if audit.since != self.position {
             return Ok(None);
         }
@@ -203,7 +203,7 @@ impl Feed {
     }
 
     /// The connection was lost or of no use.
-    pub fn disconnected(&mut self) {
+    pub(super) fn disconnected(&mut self) {
         self.ahead_since = None;
         self.failures += 1;
         if self.failures >= WATCH_FAILURES_MAX {

@@ -15,19 +15,19 @@ const BLOCKS: &str = "/calico/ipam/v2/assignment/";
 const KUBERNETES: &str = "/cattail/kubernetes/v1/";
 
 /// The prefixes under which every key of ours lives.
-pub const PREFIXES: [&str; 3] = [BLOCKS, RESOURCES, KUBERNETES];
+pub(super) const PREFIXES: [&str; 3] = [BLOCKS, RESOURCES, KUBERNETES];
 
 /// The one range `[start, end)` that covers [`PREFIXES`]. One watch over it, rather than one per prefix, because only
 /// within a single watch does etcd deliver a transaction in one piece. Other keys inside are ignored.
-pub const WATCH_RANGE: (&str, &str) = ("/calico/", "/cattail0");
+pub(super) const WATCH_RANGE: (&str, &str) = ("/calico/", "/cattail0");
 
 /// Whether the path lies under one of [`PREFIXES`].
-pub fn is_ours(path: &[u8]) -> bool {
+pub(super) fn is_ours(path: &[u8]) -> bool {
     PREFIXES.iter().any(|prefix| path.starts_with(prefix.as_bytes()))
 }
 
 /// The path of a key.
-pub fn path(key: &Key) -> String {
+pub(super) fn path(key: &Key) -> String {
     if key.kind() == Kind::IpamBlock {
         let family = if key.name().contains(':') { "ipv6" } else { "ipv4" };
         return format!("{BLOCKS}{family}/block/{}", key.name());
@@ -36,7 +36,7 @@ pub fn path(key: &Key) -> String {
 }
 
 /// The prefix of all keys of a kind, in one namespace or in all.
-pub fn directory(kind: Kind, namespace: Option<&str>) -> String {
+pub(super) fn directory(kind: Kind, namespace: Option<&str>) -> String {
     let root = if is_kubernetes(kind) { KUBERNETES } else { RESOURCES };
     match (kind, namespace) {
         (Kind::IpamBlock, _) => BLOCKS.to_owned(),
@@ -46,7 +46,7 @@ pub fn directory(kind: Kind, namespace: Option<&str>) -> String {
 }
 
 /// The key of a path; `None` where the path is not ours to read.
-pub fn key(path: &[u8]) -> Option<Key> {
+pub(super) fn key(path: &[u8]) -> Option<Key> {
     let path = std::str::from_utf8(path).ok()?;
     if let Some(rest) = path.strip_prefix(BLOCKS) {
         return block(rest);
@@ -68,7 +68,7 @@ pub fn key(path: &[u8]) -> Option<Key> {
 }
 
 /// Whether the key has a path that leads back to it; a name with a slash does not.
-pub fn is_storable(of: &Key) -> bool {
+pub(super) fn is_storable(of: &Key) -> bool {
     key(path(of).as_bytes()).as_ref() == Some(of)
 }
 
