@@ -136,6 +136,9 @@ fn in_words(status: ExitStatus) -> String {
 
 fn tail(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_else(|error| format!("({}: {error})", log.display()));
+    if text.is_empty() {
+        return "    (none)\n".to_owned();
+    }
     let lines: Vec<&str> = text.lines().collect();
     let shown = &lines[lines.len().saturating_sub(TAIL_LINES)..];
     shown.iter().fold(String::new(), |text, line| text + "    " + line + "\n")

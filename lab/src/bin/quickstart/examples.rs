@@ -139,3 +139,6 @@ fn text<'a>(document: &'a Value, pointer: &str) -> Result<&'a str> {
     let found = document.pointer(pointer).and_then(Value::as_str);
     found.with_context(|| format!("{} has no {}", document["kind"], pointer.trim_start_matches('/').replace('/', ".")))
 }
+
+#[cfg(test)]
+mod tests;
