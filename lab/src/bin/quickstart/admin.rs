@@ -34,11 +34,3 @@ pub(crate) fn get_json<T: DeserializeOwned>(server: SocketAddr, path: &str) -> R
     let body = get(server, path)?;
     serde_json::from_str(&body).with_context(|| format!("GET http://{server}{path}: {body}"))
 }
-
-/// The sum of a metric over those of its series whose line contains all the given texts.
-pub(crate) fn metric(page: &str, name: &str, containing: &[&str]) -> f64 {
-    page.lines()
-        .filter(|line| line.starts_with(name) && containing.iter().all(|text| line.contains(text)))
-        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-        .sum()
-}

@@ -27,7 +27,7 @@ const STORE_PORT: u16 = 2379;
 const TYPHAS: [(&str, u16, u16); 2] = [("typha-1", 5473, 9098), ("typha-2", 5474, 9099)];
 
 /// Where every agent shows its admin pages, within its node.
-const FELIX_ADMIN: &str = "127.0.0.1:9091";
+pub(crate) const FELIX_ADMIN: &str = "127.0.0.1:9091";
 
 /// How long anything that is waited for may take on a very busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -106,11 +106,6 @@ impl Cluster {
     /// The newest revision of everything that can be applied.
     pub(crate) fn newest_revision(&self) -> Result<u64> {
         self.control.newest_revision()
-    }
-
-    /// The address that agents show their admin pages on, within their node.
-    pub(crate) fn felix_admin() -> &'static str {
-        FELIX_ADMIN
     }
 
     /// Starts the embedded datastore and waits until it listens.

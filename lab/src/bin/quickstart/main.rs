@@ -5,6 +5,7 @@
 //! binary, started as a child process; only nodes, pods and packets come from the laboratory.
 
 mod admin;
+mod agents;
 mod binaries;
 mod certificates;
 mod cluster;

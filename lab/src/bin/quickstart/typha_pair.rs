@@ -57,9 +57,3 @@ pub(crate) fn wait_until_enforced(cluster: &mut Cluster, revision: u64) -> Resul
     })?;
     Ok(enforced_at)
 }
-
-/// How many snapshots a replica has sent since it started.
-pub(crate) fn snapshots_sent(admin: SocketAddr) -> Result<f64> {
-    let page = admin::get(admin, "/metrics")?;
-    Ok(admin::metric(&page, "typha_sessions_started_total", &["snapshot"]))
-}

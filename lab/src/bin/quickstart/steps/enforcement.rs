@@ -13,6 +13,7 @@ use lab::net::{
 };
 
 use crate::{
+    agents,
     cluster::Cluster,
     narration::{ms, say},
     typha_pair,
@@ -62,10 +63,11 @@ impl Apply {
     }
 
     /// Tells when each node enforced it and when the first packets passed.
-    pub(crate) fn tell(&self, enforced: &Enforced, watched: Vec<WatchedPair>) -> Result<()> {
+    pub(crate) fn tell(&self, cluster: &Cluster, enforced: &Enforced, watched: Vec<WatchedPair>) -> Result<()> {
         say!("  cattailctl took {} itself. Counted from the moment it was started:", ms(self.took));
         for (node, after) in &enforced.nodes {
-            say!("    {node}: its kernel enforces revision {} after {}", enforced.revision, ms(*after));
+            let apply_ms = agents::ask(cluster, node)?.apply_ms;
+            say!("    {node}: enforced after {} (the kernel needed {apply_ms:.1} ms for it)", ms(*after));
         }
         for pair in watched {
             let answered = pair.watch.answered_at()?;

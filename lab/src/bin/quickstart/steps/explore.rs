@@ -6,7 +6,7 @@ use anyhow::Result;
 use lab::net::{Netns, Privilege};
 
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, FELIX_ADMIN},
     examples::Examples,
     narration::{chapter, say},
 };
@@ -29,7 +29,7 @@ pub(crate) fn run(cluster: &mut Cluster, examples: &Examples) -> Result<()> {
     for (_, admin) in cluster.typhas() {
         say!("    {fabric} curl -s http://{admin}/clients http://{admin}/status http://{admin}/metrics");
     }
-    say!("  A shell inside each node (its agent's page: curl -s http://{}/status):", Cluster::felix_admin());
+    say!("  A shell inside each node (its agent's page: curl -s http://{}/status):", FELIX_ADMIN);
     for node in cluster.lab.nodes() {
         say!("    {} sh    # {}: try `nft list ruleset` and `ip route`", enter(node.netns()), node.name());
     }

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::{
+    agents,
     cluster::Cluster,
     examples::Examples,
     expected::Policies,
@@ -18,6 +19,7 @@ pub(crate) fn run(cluster: &mut Cluster, examples: &Examples) -> Result<()> {
     let counted = apply.printed.lines().filter(|line| !line.trim().is_empty()).count();
     let revision = apply.wait_until_enforced(cluster)?.revision;
     say!("  cattailctl apply -f deploy/examples/shop: {counted} resources, up to revision {revision}.");
+    agents::expect_nothing_rejected(cluster)?;
     say!("  All nodes report that their kernels enforce revision {revision}.");
 
     chapter("Packets: who can reach whom");

@@ -28,7 +28,7 @@ pub(crate) fn run(cluster: &mut Cluster, examples: &Examples) -> Result<()> {
     let apply = Apply::run(cluster, &examples.arriving_pod)?;
     let enforced = apply.wait_until_enforced(cluster)?;
     say!("  cattailctl apply -f deploy/examples/steps/arriving-pod.yaml: revision {}.", enforced.revision);
-    apply.tell(&enforced, watched)?;
+    apply.tell(cluster, &enforced, watched)?;
     matrix::check(cluster, examples, Policies::Changed, Show::Summary)
 }
 

@@ -27,6 +27,6 @@ pub(crate) fn run(cluster: &mut Cluster, examples: &Examples) -> Result<()> {
     let apply = Apply::run(cluster, &examples.policy_change)?;
     let enforced = apply.wait_until_enforced(cluster)?;
     say!("  cattailctl apply -f deploy/examples/steps/policy-change.yaml: revision {}.", enforced.revision);
-    apply.tell(&enforced, watched)?;
+    apply.tell(cluster, &enforced, watched)?;
     matrix::check(cluster, examples, Policies::Changed, Show::Summary)
 }
