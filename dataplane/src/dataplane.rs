@@ -1,0 +1,110 @@
+//! The door to this room.
+
+use std::{
+    os::fd::OwnedFd,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use model::intent::Delta;
+use tokio::{io::unix::AsyncFd, time::Instant};
+
+use crate::{Applied, Config, Error, engine::Engine, routes::Monitor};
+
+/// The kernel of one network namespace: that of the thread which called [`Dataplane::new`], wherever it is used later.
+///
+/// One owner drives it: take changes in, [`apply`](Self::apply), wait for more changes or
+/// [`changed`](Self::changed), and so on. Dropping it leaves the kernel as it is: rules stay in force without us.
+pub struct Dataplane {
+    /// Shared with the blocking task of an apply, and with nobody else.
+    engine: Arc<Mutex<Engine>>,
+    monitor: Monitor,
+    /// Made at the first wait: it needs a runtime, which the thread that makes a dataplane need not have.
+    waiter: Option<AsyncFd<OwnedFd>>,
+    resync_interval: Duration,
+    next_resync: Instant,
+}
+
+impl Dataplane {
+    /// Opens the sockets in the calling thread's network namespace. Writes nothing.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        let resync_interval = config.resync_interval;
+        Ok(Self {
+            monitor: Monitor::open().map_err(Error::Open)?,
+            engine: Arc::new(Mutex::new(Engine::open(config)?)),
+            waiter: None,
+            resync_interval,
+            next_resync: Instant::now() + resync_interval,
+        })
+    }
+
+    /// Takes a change in. Cheap; no kernel is touched.
+    pub fn update(&mut self, delta: &Delta) {
+        self.engine().update(delta);
+    }
+
+    /// What was taken in so far is everything: from now on, [`apply`](Self::apply) may write and sweep.
+    pub fn set_in_sync(&mut self) {
+        self.engine().set_in_sync();
+    }
+
+    /// Makes the kernel enforce what was taken in. Before [`set_in_sync`](Self::set_in_sync) it does nothing.
+    ///
+    /// What cannot be enforced is left out, closed, and reported; after an error, the next apply reads the kernel
+    /// back and tries again.
+    pub async fn apply(&mut self) -> Result<Applied, Error> {
+        if self.monitor.drain() {
+            self.engine().links_changed = true;
+        }
+        let engine = Arc::clone(&self.engine);
+        let work = move || lock(&engine).apply();
+        let result = tokio::task::spawn_blocking(work).await.map_err(Error::Interrupted);
+        if result.is_err() {
+            self.engine().require_resync();
+        }
+        result?
+    }
+
+    /// Returns when the next [`apply`](Self::apply) may have something to do though nothing was taken in: interfaces
+    /// came, went or changed, or it is time to read the kernel back. Never returns before in-sync.
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn changed(&mut self) {
+        if !self.engine().is_in_sync() {
+            std::future::pending::<()>().await;
+        }
+        let resync_at = self.next_resync;
+        tokio::select! {
+            () = self.link_event() => {}
+            () = tokio::time::sleep_until(resync_at) => {
+                self.next_resync = Instant::now() + self.resync_interval;
+                self.engine().require_resync();
+            }
+        }
+    }
+
+    /// Where waiting for events is impossible, the resync interval has to do.
+    async fn link_event(&mut self) {
+        if self.waiter.is_none() {
+            self.waiter = self.monitor.descriptor().and_then(AsyncFd::new).ok();
+        }
+        let Some(waiter) = &self.waiter else { return std::future::pending().await };
+        loop {
+            let Ok(mut ready) = waiter.readable().await else { return std::future::pending().await };
+            // The event stays queued: the apply that it leads to takes it.
+            if let Ok(event) = ready.try_io(|descriptor| Monitor::peek(descriptor.get_ref())) {
+                tracing::debug!(?event, "interfaces changed");
+                return;
+            }
+        }
+    }
+
+    fn engine(&self) -> MutexGuard<'_, Engine> {
+        lock(&self.engine)
+    }
+}
+
+/// A panic in an apply leaves state that the following resync puts right.
+fn lock(engine: &Mutex<Engine>) -> MutexGuard<'_, Engine> {
+    engine.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,134 @@
+//! Chains that are there whatever the intent: hooks, and the ways from them to endpoints.
+
+use std::net::Ipv6Addr;
+
+use ipnet::IpNet;
+use model::intent::{Icmp, Protocol};
+
+use super::{Direction, Fragment, name};
+use crate::{
+    Config, Object,
+    config::EndpointToHostAction,
+    ruleset::{Chain, ConntrackState, Family, Hook, Name, Rule, Side, Statement, Verdict, Way},
+};
+
+/// Multicast listener discovery and neighbour discovery: without them there is no IPv6 at all. Router
+/// advertisements (134) and redirects (137) are the host's to send.
+const IPV6_LINK_MESSAGES: [u8; 7] = [130, 131, 132, 133, 135, 136, 143];
+
+/// Renders the base chains.
+pub(crate) fn base(config: &Config) -> Fragment {
+    let mut fragment = Fragment::default();
+    let mut chain = |name: &str, chain: Chain| fragment.chains.insert(Name::from(name), chain);
+    let regular = |rules| Chain::regular(Object::Table, rules);
+    chain("prerouting", Chain::base(Hook::PREROUTING, prerouting(config)));
+    chain("input", Chain::base(Hook::INPUT, input(config)));
+    chain("forward", Chain::base(Hook::FORWARD, forward(config)));
+    chain("output", Chain::base(Hook::OUTPUT, output(config)));
+    chain(name::FROM_WORKLOAD, regular(workload(config, Way::In, Direction::Egress)));
+    chain(name::TO_WORKLOAD, regular(workload(config, Way::Out, Direction::Ingress)));
+    chain(name::WORKLOAD_TO_HOST, regular(workload_to_host(config)));
+    chain(name::LINK_MESSAGES, regular(accept_link_messages()));
+    fragment
+}
+
+/// A workload speaks with its own addresses only; an interface that nobody claims has none.
+fn prerouting(config: &Config) -> Vec<Rule> {
+    let from_workload = workload_interface(config, Way::In);
+    let mut rules = link_messages(Some(from_workload.clone()));
+    for family in [Family::V4, Family::V6] {
+        let set = name::source_set(family);
+        rules.push(Rule(vec![
+            from_workload.clone(),
+            Statement::Family(family),
+            Statement::InterfaceAddressIn { negated: true, family, set },
+            Statement::Verdict(Verdict::Drop),
+        ]));
+    }
+    rules
+}
+
+fn input(config: &Config) -> Vec<Rule> {
+    vec![
+        Rule(vec![workload_interface(config, Way::In), goto(name::WORKLOAD_TO_HOST)]),
+        Rule(vec![goto(name::HOST_INGRESS)]),
+    ]
+}
+
+fn forward(config: &Config) -> Vec<Rule> {
+    vec![
+        Rule(vec![workload_interface(config, Way::In), jump(name::FROM_WORKLOAD)]),
+        Rule(vec![workload_interface(config, Way::Out), goto(name::TO_WORKLOAD)]),
+    ]
+}
+
+/// From the host to its own workloads nothing is policed, so that health probes work under every policy.
+fn output(config: &Config) -> Vec<Rule> {
+    let to_elsewhere = Statement::InterfacePrefix {
+        way: Way::Out,
+        negated: true,
+        prefix: config.workload_interface_prefix.as_str().into(),
+    };
+    vec![Rule(vec![to_elsewhere, goto(name::HOST_EGRESS)])]
+}
+
+/// Marks are cleared at the door: whoever sent the packet, they mean nothing yet.
+fn workload(config: &Config, way: Way, direction: Direction) -> Vec<Rule> {
+    vec![
+        Rule(vec![Statement::ClearMark(config.accept_mark | config.pass_mark)]),
+        Rule(vec![Statement::Dispatch { way, map: name::workload_map(direction) }]),
+        Rule::always(Verdict::Drop),
+    ]
+}
+
+/// Answers to what the host itself asked of a workload, as probes do, pass whatever the action.
+fn workload_to_host(config: &Config) -> Vec<Rule> {
+    let mut rules = link_messages(None);
+    rules.push(Rule(vec![jump(name::FROM_WORKLOAD)]));
+    match config.endpoint_to_host_action {
+        EndpointToHostAction::Drop => {
+            let answers = Statement::Conntrack(ConntrackState::EstablishedOrRelated);
+            rules.push(Rule(vec![answers, Statement::Verdict(Verdict::Accept)]));
+            rules.push(Rule::always(Verdict::Drop));
+        }
+        EndpointToHostAction::Accept => rules.push(Rule::always(Verdict::Accept)),
+        EndpointToHostAction::Return => rules.push(Rule::always(Verdict::Return)),
+    }
+    rules
+}
+
+/// Sends what IPv6 needs between link-local neighbours to the chain that accepts it.
+fn link_messages(condition: Option<Statement>) -> Vec<Rule> {
+    let link_local = IpNet::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0).into(), 10);
+    let unspecified = IpNet::new_assert(Ipv6Addr::UNSPECIFIED.into(), 128);
+    let rule = |net| {
+        let matches = [
+            Statement::Family(Family::V6),
+            Statement::Address { side: Side::Source, negated: false, net },
+            Statement::Protocol { negated: false, protocol: Protocol::ICMPV6 },
+            jump(name::LINK_MESSAGES),
+        ];
+        Rule(condition.iter().cloned().chain(matches).collect())
+    };
+    [link_local, unspecified].map(rule).into()
+}
+
+fn accept_link_messages() -> Vec<Rule> {
+    let accept = |icmp_type| {
+        let message = Statement::Icmp { negated: false, icmp: Icmp { icmp_type, code: None } };
+        Rule(vec![message, Statement::Verdict(Verdict::Accept)])
+    };
+    IPV6_LINK_MESSAGES.map(accept).into()
+}
+
+fn workload_interface(config: &Config, way: Way) -> Statement {
+    Statement::InterfacePrefix { way, negated: false, prefix: config.workload_interface_prefix.as_str().into() }
+}
+
+fn jump(chain: &str) -> Statement {
+    Statement::Verdict(Verdict::Jump(chain.into()))
+}
+
+fn goto(chain: &str) -> Statement {
+    Statement::Verdict(Verdict::Goto(chain.into()))
+}
