@@ -24,7 +24,7 @@ pub use self::{
     },
     port::{Port, ProtocolName},
 };
-use crate::{Key, Kind};
+use crate::{Key, Kind, kubernetes::is_projected};
 
 /// A resource in the form that agents compute with. `Pod`s arrive as workload endpoints, `Namespace`s and
 /// `ServiceAccount`s as profiles, Kubernetes network policies as policies: the source projected them.
@@ -71,7 +71,7 @@ impl Resource {
             serde_json::from_slice(json)
                 .map_err(|error| ParseResourceError { key: key.to_string(), reason: error.to_string() })
         }
-        Ok(match key.kind() {
+        let resource = match key.kind() {
             Kind::NetworkPolicy | Kind::GlobalNetworkPolicy | Kind::KubernetesNetworkPolicy => {
                 Self::Policy(read(key, json)?)
             }
@@ -85,6 +85,22 @@ impl Resource {
             Kind::Node => Self::Node(read(key, json)?),
             Kind::FelixConfiguration => Self::FelixConfiguration(read(key, json)?),
             Kind::ClusterInformation => Self::ClusterInformation,
-        })
+        };
+        if is_projected(key.kind()) && !resource.is_projection() {
+            let reason = "is not in its v3 projection; as it was written it could not be projected".to_owned();
+            return Err(ParseResourceError { key: key.to_string(), reason });
+        }
+        Ok(resource)
+    }
+
+    /// Whether it has what every projection has. All fields are optional, so an object of Kubernetes itself would
+    /// read as a resource that says nothing: a policy for everyone, in the wrong directions.
+    fn is_projection(&self) -> bool {
+        match self {
+            Self::Policy(policy) => !policy.spec.tier.is_empty(),
+            Self::Profile(profile) => !profile.spec.labels_to_apply.is_empty(),
+            Self::WorkloadEndpoint(endpoint) => !endpoint.spec.orchestrator.is_empty(),
+            _ => true,
+        }
     }
 }

@@ -259,3 +259,16 @@ fn other_kinds_travel_as_they_are() {
     assert_eq!(project(&key, b"anything"), Ok(Some(Bytes::from_static(b"anything"))));
     assert!(!is_projected(Kind::Tier) && is_projected(Kind::Pod));
 }
+
+#[test]
+fn an_object_that_could_not_be_projected_is_not_taken_for_its_projection() {
+    for (key, object) in [
+        ("KubernetesNetworkPolicy/shop/web", json!({"spec": {"podSelector": {}, "policyTypes": ["Egress"]}})),
+        ("Namespace/shop", json!({"metadata": {"name": "shop"}, "spec": {}})),
+        ("Pod/shop/web", json!({"metadata": {"name": "web"}, "spec": {"nodeName": "node-1"}})),
+    ] {
+        let key: Key = key.parse().expect("a key");
+        let error = Resource::parse(&key, object.to_string().as_bytes()).expect_err("it says nothing to agents");
+        assert!(error.to_string().contains("v3 projection"), "{error}");
+    }
+}
