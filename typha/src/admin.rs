@@ -1,0 +1,118 @@
+//! The admin API, for people and their tools: health, readiness, metrics, who is connected and how far.
+//!
+//! Plain HTTP on an address of its own, the loopback one by default: it tells names, and changes nothing.
+
+use std::{fmt::Write as _, sync::Arc, time::Instant};
+
+use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+use crate::{
+    clients::{Acks, ClientStatus},
+    feed::Published,
+    server::Shared,
+};
+
+/// Prometheus' text format that `prometheus_client` writes.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The admin server.
+pub(crate) struct Admin {
+    shared: Arc<Shared>,
+}
+
+/// What `/status` tells.
+#[derive(Debug, Serialize)]
+struct Status {
+    name: String,
+    datastore_id: String,
+    revision: u64,
+    digest: String,
+    keys: usize,
+    state_bytes: usize,
+    /// `null` where the datastore never answered.
+    upstream_age_ms: Option<u64>,
+    in_sync: bool,
+    is_draining: bool,
+    complaint: Option<String>,
+    acks: Acks,
+}
+
+impl Admin {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Serves until the listener fails.
+    pub(crate) async fn run(self, listener: TcpListener) {
+        let router = Router::new()
+            .route("/metrics", get(metrics))
+            .route("/healthz", get(healthz))
+            .route("/readyz", get(readyz))
+            .route("/clients", get(clients))
+            .route("/status", get(status))
+            .with_state(self.shared);
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!("the admin server failed: {error}");
+        }
+    }
+}
+
+async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
+    match shared.metrics.encode() {
+        Ok(text) => (StatusCode::OK, [("content-type", OPENMETRICS)], text),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, [("content-type", "text/plain")], error.to_string()),
+    }
+}
+
+/// Whether the process works. A replica that is cut off from its datastore does: restarting it would not help.
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Whether clients should come here; the body says why not.
+async fn readyz(State(shared): State<Arc<Shared>>) -> (StatusCode, String) {
+    let obstacles = obstacles(&shared, &shared.board.load(), Instant::now());
+    if obstacles.is_empty() { (StatusCode::OK, "ready\n".into()) } else { (StatusCode::SERVICE_UNAVAILABLE, obstacles) }
+}
+
+async fn clients(State(shared): State<Arc<Shared>>) -> Json<Vec<ClientStatus>> {
+    Json(shared.clients.list())
+}
+
+async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
+    let latest = shared.board.load();
+    Json(Status {
+        name: shared.config.name.clone(),
+        datastore_id: format!("{:x}", latest.view.datastore_id()),
+        revision: latest.view.revision(),
+        digest: latest.view.digest().to_string(),
+        keys: latest.view.keys(),
+        state_bytes: latest.view.state_bytes(),
+        upstream_age_ms: latest.upstream_age(Instant::now()).map(|age| age.as_millis() as u64),
+        in_sync: latest.in_sync,
+        is_draining: shared.board.draining().is_some(),
+        complaint: latest.complaint.as_deref().map(str::to_owned),
+        acks: shared.clients.acks(latest.view.last_change()),
+    })
+}
+
+fn obstacles(shared: &Shared, latest: &Published, now: Instant) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    if let Some(drain) = shared.board.draining() {
+        let _ = writeln!(text, "draining: {}", drain.reason);
+    }
+    if !latest.in_sync {
+        text.push_str("not in sync: the datastore has not been listed completely yet\n");
+    }
+    let stale_after = shared.config.limits.stale_after;
+    if let Some(age) = latest.upstream_age(now).filter(|age| *age > stale_after) {
+        let _ = writeln!(text, "stale: no sign of life from the datastore for {} s", age.as_secs());
+    }
+    if let Some(complaint) = latest.complaint.as_deref().filter(|_| !text.is_empty()) {
+        let _ = writeln!(text, "the datastore: {complaint}");
+    }
+    text
+}

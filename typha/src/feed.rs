@@ -1,0 +1,136 @@
+//! From a source's events to the state that sessions read.
+//!
+//! [`Feed`] is the pure part: events and the time in, state out. [`Writer`] is the task around it that decides when
+//! what came is published; [`Board`] is where it is published.
+
+mod board;
+mod window;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Instant};
+
+use datastore_adapters::SourceEvent;
+
+pub use self::board::{Board, Published};
+pub(crate) use self::writer::{EVENTS, Writer};
+use crate::store::{Relist, Store};
+
+/// What the source's events amount to.
+pub struct Feed {
+    /// The state as of the last complete transaction or list.
+    store: Store,
+    /// The list that is being received, if one is.
+    relist: Option<Relist>,
+    /// Whether a list was ever complete. A feed that is cut off later stays so, and its state ages.
+    in_sync: bool,
+    /// When the source last proved that the datastore is alive.
+    proof_of_life: Option<Instant>,
+    /// What the source last complained about, until it proves the datastore alive.
+    complaint: Option<Arc<str>>,
+}
+
+/// What an event means to those who wait for news.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Entries changed.
+    Entries,
+    /// Only freshness or revision changed: no reason to wake everybody.
+    Freshness,
+}
+
+impl Feed {
+    /// A feed that has heard nothing yet.
+    pub fn new() -> Self {
+        Self { store: Store::new(0, 0), relist: None, in_sync: false, proof_of_life: None, complaint: None }
+    }
+
+    /// Takes one event that came at `now`.
+    pub fn on(&mut self, event: SourceEvent, now: Instant) -> News {
+        let is_alive = !matches!(event, SourceEvent::Unavailable { .. });
+        let news = match event {
+            SourceEvent::Init { datastore_id } => self.on_init(datastore_id),
+            SourceEvent::InitItems(items) => self.on_items(&items),
+            SourceEvent::InitDone { revision } => return self.on_init_done(revision, now),
+            SourceEvent::Apply { revision, updates } => {
+                self.store.apply(revision, &updates);
+                News::Entries
+            }
+            SourceEvent::Progress { revision } => {
+                self.store.advance(revision);
+                News::Freshness
+            }
+            SourceEvent::Unavailable { reason } => self.on_unavailable(&reason),
+        };
+        if is_alive {
+            self.alive(now);
+        }
+        news
+    }
+
+    /// What there is to publish.
+    pub fn state(&self, beat: u64) -> Published {
+        Published {
+            view: Arc::new(self.store.view()),
+            in_sync: self.in_sync,
+            proof_of_life: self.proof_of_life,
+            complaint: self.complaint.clone(),
+            beat,
+        }
+    }
+
+    fn on_init(&mut self, datastore_id: u64) -> News {
+        tracing::info!(datastore_id = format_args!("{datastore_id:x}"), "the datastore lists its state");
+        self.relist = Some(Relist::start(&self.store, datastore_id));
+        News::Freshness
+    }
+
+    fn on_items(&mut self, items: &[model::Update]) -> News {
+        match &mut self.relist {
+            Some(relist) => relist.items(items),
+            None => tracing::error!("the datastore's adapter sent a part of a list that it did not begin"),
+        }
+        News::Freshness
+    }
+
+    fn on_init_done(&mut self, revision: model::Version, now: Instant) -> News {
+        let Some(relist) = self.relist.take() else {
+            tracing::error!("the datastore's adapter ended a list that it did not begin");
+            return News::Freshness;
+        };
+        match relist.finish(revision) {
+            Ok(store) => {
+                self.store = store;
+                self.in_sync = true;
+                self.alive(now);
+                tracing::info!(revision, keys = self.store.view().keys(), "in sync with the datastore");
+                News::Entries
+            }
+            // No proof of life: readiness goes, and the operator reads why.
+            Err(error) => {
+                tracing::error!("{error}");
+                self.complaint = Some(error.to_string().into());
+                News::Freshness
+            }
+        }
+    }
+
+    fn on_unavailable(&mut self, reason: &str) -> News {
+        tracing::warn!("the datastore is unavailable: {reason}");
+        self.complaint = Some(reason.into());
+        News::Freshness
+    }
+
+    fn alive(&mut self, now: Instant) {
+        self.proof_of_life = Some(now);
+        self.complaint = None;
+    }
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self::new()
+    }
+}

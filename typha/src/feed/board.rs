@@ -1,0 +1,76 @@
+//! Where the writer publishes the state and sessions find it.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, futures::OwnedNotified};
+
+use crate::{session::Drain, store::View};
+
+/// The state as of one moment.
+#[derive(Clone)]
+pub struct Published {
+    /// All entries.
+    pub view: Arc<View>,
+    /// Whether the view is the datastore's whole state as of its revision.
+    pub in_sync: bool,
+    /// When the datastore last proved to be alive.
+    pub proof_of_life: Option<Instant>,
+    /// What the source last complained about, until it proves the datastore alive.
+    pub complaint: Option<Arc<str>>,
+    /// Counts the writer's regular beats, which go on whether there is news or not.
+    pub beat: u64,
+}
+
+impl Published {
+    /// How long ago the datastore last proved to be alive; `None` where it never did.
+    pub fn upstream_age(&self, now: Instant) -> Option<Duration> {
+        self.proof_of_life.map(|proof| now.saturating_duration_since(proof))
+    }
+}
+
+/// One writer replaces the state; any number of readers load it and learn that there is a newer one.
+pub struct Board {
+    current: ArcSwap<Published>,
+    /// Set once, when the server begins to drain.
+    drain: OnceLock<Drain>,
+    changed: Arc<Notify>,
+}
+
+impl Board {
+    /// A board that shows this.
+    pub fn new(state: Published) -> Self {
+        Self { current: ArcSwap::from_pointee(state), drain: OnceLock::new(), changed: Arc::default() }
+    }
+
+    /// The latest state.
+    pub fn load(&self) -> Arc<Published> {
+        self.current.load_full()
+    }
+
+    /// Whether and how the server drains.
+    pub fn draining(&self) -> Option<&Drain> {
+        self.drain.get()
+    }
+
+    /// Completes at the first change after this call. To miss none, call this before looking.
+    pub fn changed(&self) -> OwnedNotified {
+        Arc::clone(&self.changed).notified_owned()
+    }
+
+    /// Replaces the state and wakes all readers.
+    pub fn publish(&self, state: Published) {
+        self.current.store(Arc::new(state));
+        self.changed.notify_waiters();
+    }
+
+    /// Tells all readers that the server drains. Only the first call counts.
+    pub fn drain(&self, drain: Drain) {
+        // The first call has said it already.
+        let _ = self.drain.set(drain);
+        self.changed.notify_waiters();
+    }
+}

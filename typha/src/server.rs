@@ -1,0 +1,166 @@
+//! The server as one value: start it with any source, ask where it listens, drain it.
+//!
+//! The rooms below are the way of a connection: `accept`, `connection` (TLS, identity, HTTP/2), `router` (which
+//! method), `message` (its request). What the streams say is decided in `session`.
+
+mod accept;
+mod config;
+mod connection;
+mod executor;
+mod message;
+mod rejections;
+mod router;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use datastore_adapters::Source;
+use thiserror::Error;
+use tokio::{
+    net::TcpListener,
+    sync::mpsc,
+    task::{JoinError, JoinSet},
+};
+use tokio_util::sync::CancellationToken;
+
+use self::accept::Acceptor;
+pub use self::config::{Config, Limits};
+pub(crate) use self::rejections::Rejections;
+use crate::{
+    admin::Admin,
+    batch::Batches,
+    clients::Clients,
+    feed::{Board, EVENTS, Writer},
+    metrics::Metrics,
+    session::Drain,
+};
+
+/// A running typha. Dropping it ends it at once; [`Server::drain`] ends it with grace.
+pub struct Server {
+    address: SocketAddr,
+    admin_address: Option<SocketAddr>,
+    shared: Arc<Shared>,
+    /// Says that no connection is accepted any more and those that are open shall end.
+    stop: CancellationToken,
+    /// The task that accepts connections and owns them; ends when all have ended.
+    acceptor: JoinSet<()>,
+    /// Everything else that lives as long as the server.
+    tasks: JoinSet<&'static str>,
+}
+
+/// What the tasks of a server have in common.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) board: Arc<Board>,
+    pub(crate) batches: Arc<Batches>,
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) rejections: Rejections,
+    pub(crate) metrics: Metrics,
+}
+
+/// Why a server did not start, or does not run any more.
+#[derive(Debug, Error)]
+pub enum ServerError {
+    /// The certificate, key or CA cannot be used.
+    #[error(transparent)]
+    Certificates(#[from] pki::LoadError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address} ({option}): {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The option that gives it.
+        option: &'static str,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A task that lives as long as the server has ended.
+    #[error("{0} has ended")]
+    Ended(&'static str),
+    /// A task has panicked.
+    #[error("a task has failed: {0}")]
+    Failed(#[from] JoinError),
+}
+
+impl Server {
+    /// Starts serving what the source streams.
+    pub async fn start(config: Config, source: impl Source) -> Result<Self, ServerError> {
+        let tls = pki::load_server(&config.files, &config.peers)?;
+        let (listener, address) = listen(config.listen, "--listen").await?;
+        let admin = match config.admin_listen {
+            Some(address) => Some(listen(address, "--admin-listen").await?),
+            None => None,
+        };
+        let batches = Arc::new(Batches::default());
+        let (writer, board) = Writer::new(Arc::clone(&batches));
+        let clients = Arc::new(Clients::default());
+        let metrics = Metrics::new(Arc::clone(&board), Arc::clone(&clients));
+        let rejections = Rejections::new(metrics.rejections());
+        let shared = Arc::new(Shared { config, board, batches, clients, rejections, metrics });
+
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let (events_tx, events_rx) = mpsc::channel(EVENTS);
+        tasks.spawn(named("the datastore's adapter", source.run(events_tx)));
+        tasks.spawn(named("the writer", writer.run(events_rx)));
+        let admin_address = admin.map(|(listener, address)| {
+            tasks.spawn(named("the admin server", Admin::new(Arc::clone(&shared)).run(listener)));
+            address
+        });
+        let mut acceptor = JoinSet::new();
+        acceptor.spawn(Acceptor::new(Arc::clone(&shared), tls, stop.clone()).run(listener));
+        tracing::info!(%address, name = %shared.config.name, "typha serves");
+        Ok(Self { address, admin_address, shared, stop, acceptor, tasks })
+    }
+
+    /// Where clients connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where the admin API is, if it is served.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_address
+    }
+
+    /// Who is connected.
+    pub fn clients(&self) -> &Arc<Clients> {
+        &self.shared.clients
+    }
+
+    /// Where the state is published.
+    pub fn board(&self) -> &Arc<Board> {
+        &self.shared.board
+    }
+
+    /// Waits for a task to end that should live as long as the server. Never completes while all is well.
+    pub async fn failed(&mut self) -> ServerError {
+        let ended = tokio::select! {
+            Some(ended) = self.tasks.join_next() => ended,
+            Some(ended) = self.acceptor.join_next() => ended.map(|()| "the acceptor"),
+            else => Ok("the server"),
+        };
+        ended.map_or_else(ServerError::from, ServerError::Ended)
+    }
+
+    /// Accepts no more, asks clients to leave, and returns when they have or when the limit is reached.
+    pub async fn drain(mut self, reason: &str) {
+        let within = self.shared.config.limits.drain;
+        tracing::info!(clients = self.shared.clients.len(), ?within, "draining: {reason}");
+        self.shared.board.drain(Drain { reason: reason.to_owned(), within });
+        self.stop.cancel();
+        while self.acceptor.join_next().await.is_some() {}
+        self.tasks.shutdown().await;
+    }
+}
+
+async fn listen(address: SocketAddr, option: &'static str) -> Result<(TcpListener, SocketAddr), ServerError> {
+    let error = |source| ServerError::Listen { address, option, source };
+    let listener = TcpListener::bind(address).await.map_err(error)?;
+    let address = listener.local_addr().map_err(error)?;
+    Ok((listener, address))
+}
+
+async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
+    task.await;
+    name
+}

@@ -1,0 +1,68 @@
+//! The door: accepts connections, owns their tasks, and closes when the server drains.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use rustls::ServerConfig;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Shared,
+    connection::{Connection, Door},
+};
+
+/// How long to wait after the system refused to hand out a connection (too many open files): time for some to close.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// Accepts connections until it is told to stop.
+pub(super) struct Acceptor {
+    door: Arc<Door>,
+    stop: CancellationToken,
+    /// One task per connection.
+    connections: JoinSet<()>,
+}
+
+impl Acceptor {
+    pub(super) fn new(shared: Arc<Shared>, tls: ServerConfig, stop: CancellationToken) -> Self {
+        let handshakes = Semaphore::new(shared.config.limits.handshakes);
+        let door = Arc::new(Door { shared, tls: Arc::new(tls), handshakes, stop: stop.clone() });
+        Self { door, stop, connections: JoinSet::new() }
+    }
+
+    /// Runs until told to stop; then waits for the connections to end, up to the limit.
+    pub(super) async fn run(mut self, listener: TcpListener) {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => break,
+                Some(_) = self.connections.join_next(), if !self.connections.is_empty() => {}
+                accepted = listener.accept() => self.accept(accepted).await,
+            }
+        }
+        drop(listener);
+        let within = self.door.shared.config.limits.drain;
+        if timeout(within, async { while self.connections.join_next().await.is_some() {} }).await.is_err() {
+            tracing::warn!(connections = self.connections.len(), "clients did not leave in time; closing");
+            self.connections.shutdown().await;
+        }
+    }
+
+    async fn accept(&mut self, accepted: io::Result<(TcpStream, SocketAddr)>) {
+        let rejections = &self.door.shared.rejections;
+        match accepted {
+            Ok((stream, address)) if self.connections.len() < self.door.shared.config.limits.connections => {
+                self.connections.spawn(Connection::new(Arc::clone(&self.door), address).run(stream));
+            }
+            Ok((_, address)) => rejections.reject("too many connections", address, "close some, or add replicas"),
+            Err(error) => {
+                tracing::warn!("cannot accept a connection: {error}");
+                sleep(PAUSE_AFTER_ERROR).await;
+            }
+        }
+    }
+}

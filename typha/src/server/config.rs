@@ -1,0 +1,60 @@
+//! What a server is told: where to listen, whom to admit, how much to bear.
+
+use std::{net::SocketAddr, time::Duration};
+
+/// What a server is told at its start.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The replica's name, for logs and clients.
+    pub name: String,
+    /// Where clients connect.
+    pub listen: SocketAddr,
+    /// Where the admin API is served, if it is.
+    pub admin_listen: Option<SocketAddr>,
+    /// The server's certificate, its key, and the CA of its clients.
+    pub files: pki::Files,
+    /// The clients that are admitted.
+    pub peers: pki::Peers,
+    /// How much to bear.
+    pub limits: Limits,
+}
+
+/// How much a server bears from its peers.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections at a time, handshakes included. Far above what one replica should serve, because refusing service
+    /// to a node is worse than serving it slowly; it only keeps a flood from eating all memory.
+    pub connections: usize,
+    /// Handshakes at a time. Each costs half a millisecond of CPU, and this many keep all cores busy.
+    pub handshakes: usize,
+    /// From the connection to the end of its handshake. A node under load is slow, but not this slow.
+    pub handshake: Duration,
+    /// From the handshake to the first request: a client connects in order to ask.
+    pub first_request: Duration,
+    /// From a request's headers to its end. Requests are small.
+    pub request: Duration,
+    /// A request's length. A position and a name need little, a report of 100 failures more.
+    pub request_bytes: usize,
+    /// How long a silent peer is left alone before it is asked for a sign of life, and how long it may take.
+    pub keepalive: Duration,
+    /// How long clients may take to leave when the server drains. Less than the 30 s after which Kubernetes kills.
+    pub drain: Duration,
+    /// Without a sign of life from the datastore for longer than this, the replica is not ready.
+    pub stale_after: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 20_000,
+            handshakes: 256,
+            handshake: Duration::from_secs(10),
+            first_request: Duration::from_secs(10),
+            request: Duration::from_secs(10),
+            request_bytes: 256 << 10,
+            keepalive: Duration::from_secs(20),
+            drain: Duration::from_secs(10),
+            stale_after: Duration::from_secs(15),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What became of peers that were turned away: counted all, logged some.
+//!
+//! A peer that fails for ever must not fill the disk, and a flood must not hide that it is one.
+
+use std::{
+    net::SocketAddr,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use prometheus_client::metrics::{counter::Counter, family::Family};
+
+use crate::metrics::Reason;
+
+/// Per [`PERIOD`], this many are logged: enough to see what is wrong with a peer or two.
+const LOGGED: u32 = 10;
+/// See [`LOGGED`].
+const PERIOD: Duration = Duration::from_secs(10);
+
+/// The log of peers that were turned away.
+pub(crate) struct Rejections {
+    counts: Family<Reason, Counter>,
+    state: Mutex<State>,
+}
+
+struct State {
+    began: Instant,
+    logged: u32,
+    suppressed: u64,
+}
+
+impl Rejections {
+    pub(crate) fn new(counts: Family<Reason, Counter>) -> Self {
+        Self { counts, state: Mutex::new(State { began: Instant::now(), logged: 0, suppressed: 0 }) }
+    }
+
+    /// Counts a peer that is turned away, and logs it if not too many were.
+    pub(crate) fn reject(&self, kind: &'static str, address: SocketAddr, reason: &str) {
+        self.counts.get_or_create(&Reason { reason: kind }).inc();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(suppressed) = state.admit(Instant::now()) {
+            tracing::warn!(%address, kind, suppressed, "connection closed: {reason}");
+        }
+    }
+}
+
+impl State {
+    /// Whether to log now; if so, how many were not logged before.
+    fn admit(&mut self, now: Instant) -> Option<u64> {
+        if now.saturating_duration_since(self.began) >= PERIOD {
+            (self.began, self.logged) = (now, 0);
+        }
+        if self.logged >= LOGGED {
+            self.suppressed += 1;
+            return None;
+        }
+        self.logged += 1;
+        Some(std::mem::take(&mut self.suppressed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_counted_and_told_when_it_is_over() {
+        let start = Instant::now();
+        let mut state = State { began: start, logged: 0, suppressed: 0 };
+        let logged = (0..1000).filter(|_| state.admit(start).is_some()).count();
+        assert_eq!(logged, LOGGED as usize);
+        assert_eq!(state.admit(start + PERIOD), Some(990));
+        assert_eq!(state.admit(start + PERIOD), Some(0));
+    }
+}

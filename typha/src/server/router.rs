@@ -1,0 +1,142 @@
+//! Which method a request is for, and its first answer.
+
+use std::{
+    convert::Infallible,
+    future::ready,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header::CONTENT_TYPE};
+use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
+use hyper::{body::Incoming, service::Service};
+use model::digest::Digest;
+use proto::sync::v1::{self as wire, ReportRequest, ReportResponse, SubscribeRequest};
+use tonic::Status;
+
+use super::{Shared, message};
+use crate::{
+    batch::frame,
+    clients::{Failure, Report},
+    session::{Position, Session, SessionBody},
+};
+
+const SUBSCRIBE: &str = "/cattail.sync.v1.Sync/Subscribe";
+const REPORT: &str = "/cattail.sync.v1.Sync/Report";
+const GRPC: &str = "application/grpc";
+
+/// The bounds of a node's name: those of Kubernetes.
+const NODE_BYTES: std::ops::RangeInclusive<usize> = 1..=253;
+/// The length of a version that is worth listing.
+const VERSION_BYTES: usize = 253;
+/// As the protocol says: what a report may list.
+const FAILURES: usize = 100;
+
+type Reply = UnsyncBoxBody<Bytes, Infallible>;
+
+/// The methods, for one connection.
+pub(super) struct Router {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    /// Set by the first request.
+    has_asked: Arc<AtomicBool>,
+}
+
+impl Router {
+    pub(super) fn new(shared: Arc<Shared>, address: SocketAddr, has_asked: Arc<AtomicBool>) -> Self {
+        Self { shared, address, has_asked }
+    }
+}
+
+impl Service<Request<Incoming>> for Router {
+    type Response = Response<Reply>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        self.has_asked.store(true, Ordering::Relaxed);
+        let (shared, address) = (Arc::clone(&self.shared), self.address);
+        Box::pin(async move {
+            Ok(answer(&shared, address, request).await.unwrap_or_else(|status| {
+                shared.rejections.reject("request", address, status.message());
+                status.into_http()
+            }))
+        })
+    }
+}
+
+async fn answer(
+    shared: &Arc<Shared>,
+    address: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Response<Reply>, Status> {
+    check_form(&request)?;
+    let limits = &shared.config.limits;
+    let (path, body) = (request.uri().path().to_owned(), request.into_body());
+    match path.as_str() {
+        SUBSCRIBE => subscribe(shared, address, &message::read(body, limits.request_bytes, limits.request).await?),
+        REPORT => report(shared, message::read(body, limits.request_bytes, limits.request).await?),
+        path => Err(Status::unimplemented(format!("there is no method {path}"))),
+    }
+}
+
+fn check_form(request: &Request<Incoming>) -> Result<(), Status> {
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if request.method() != Method::POST || !content_type.starts_with(GRPC) {
+        return Err(Status::invalid_argument("this port speaks gRPC (POST, content-type application/grpc) only"));
+    }
+    Ok(())
+}
+
+fn subscribe(shared: &Arc<Shared>, address: SocketAddr, request: &SubscribeRequest) -> Result<Response<Reply>, Status> {
+    check_node(&request.node)?;
+    let position = request.position.as_ref().map(read_position).transpose()?;
+    let version: String = request.version.chars().take(VERSION_BYTES).collect();
+    let registration = shared.clients.register(&request.node, &version, address);
+    tracing::info!(client = %registration, version, from = position.map_or(0, |position| position.revision), "subscribed");
+    let session = Session::new(shared.config.name.as_str().into(), position);
+    let body = SessionBody::new(session, Arc::clone(&shared.board), Arc::clone(&shared.batches), registration);
+    Ok(respond(body.boxed_unsync()))
+}
+
+fn read_position(position: &wire::Position) -> Result<Position, Status> {
+    let digest = Digest::from_bytes(&position.digest)
+        .ok_or_else(|| Status::invalid_argument("position.digest must have 16 bytes"))?;
+    Ok(Position { datastore_id: position.datastore_id, revision: position.revision, digest })
+}
+
+fn report(shared: &Shared, request: ReportRequest) -> Result<Response<Reply>, Status> {
+    check_node(&request.node)?;
+    if request.failures.len() > FAILURES {
+        return Err(Status::invalid_argument(format!("a report lists at most {FAILURES} failures")));
+    }
+    let failures = request.failures.into_iter();
+    let report = Report {
+        applied_revision: request.applied_revision,
+        applied_at_unix_ms: request.applied_at_unix_ms,
+        failures: failures.map(|failure| Failure { object: failure.object, reason: failure.reason }).collect(),
+    };
+    shared.clients.report(&request.node, report);
+    let mut trailers = HeaderMap::new();
+    trailers.insert(Status::GRPC_STATUS, HeaderValue::from_static("0"));
+    Ok(respond(Full::new(frame(&ReportResponse {})).with_trailers(ready(Some(Ok(trailers)))).boxed_unsync()))
+}
+
+fn check_node(node: &str) -> Result<(), Status> {
+    if NODE_BYTES.contains(&node.len()) {
+        Ok(())
+    } else {
+        Err(Status::invalid_argument(format!("node must have 1 to 253 bytes, not {}", node.len())))
+    }
+}
+
+fn respond(body: Reply) -> Response<Reply> {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(GRPC));
+    response
+}

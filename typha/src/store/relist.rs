@@ -1,0 +1,76 @@
+//! A complete list on its way into a store: mark while it comes, sweep when it is complete.
+
+use std::{collections::HashSet, sync::Arc};
+
+use model::{Update, Version};
+
+use super::{Entry, Store};
+
+/// A list that is being received. The store it started from is not touched until [`Relist::finish`]: what was true stays
+/// in force, and a list that breaks off is dropped with what it brought.
+pub struct Relist {
+    store: Store,
+    /// The keys that were listed.
+    marked: HashSet<Arc<str>>,
+}
+
+impl Relist {
+    /// Starts over `store`, or beside it where the list is of another datastore.
+    pub fn start(store: &Store, datastore_id: u64) -> Self {
+        let is_same = store.datastore_id() == datastore_id;
+        let store = if is_same { store.clone() } else { Store::new(datastore_id, store.epoch() + 1) };
+        Self { store, marked: HashSet::new() }
+    }
+
+    /// Takes a part of the list. A key whose listed revision is known keeps its place in the index.
+    pub fn items(&mut self, items: &[Update]) {
+        for item in items {
+            self.store.write(item);
+            if item.value.is_some() {
+                self.mark(item);
+            }
+        }
+    }
+
+    fn mark(&mut self, item: &Update) {
+        let key = item.key.to_string();
+        let known = self.store.view.entries.get(key.as_str()).map(|entry| Arc::clone(entry.key()));
+        self.marked.insert(known.unwrap_or_else(|| key.into()));
+    }
+
+    /// The list is complete as of `revision`: what was not listed does not exist. The result is the store to go on
+    /// with; `Err` returns what was started from, where the list is older than that.
+    pub fn finish(mut self, revision: Version) -> Result<Store, ListIsOlder> {
+        let current = self.store.revision();
+        if revision < current {
+            return Err(ListIsOlder { revision, current });
+        }
+        self.sweep(revision);
+        // What happened between the last commit and the list is known only by its result: digests in between are not.
+        self.store.view.digests.clear();
+        self.store.commit(revision);
+        Ok(self.store)
+    }
+
+    fn sweep(&mut self, revision: Version) {
+        let entries = self.store.view.entries.clone();
+        for (key, entry) in &entries {
+            if !entry.is_tombstone() && !self.marked.contains(key) {
+                self.store.put(Some(entry), Entry::new(Arc::clone(key), None, revision));
+            }
+        }
+    }
+}
+
+/// A list that would take readers back in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the datastore listed its state as of revision {revision}, but revision {current} was known already; \
+     if it was restored from a backup, restart typha"
+)]
+pub struct ListIsOlder {
+    /// The list's revision.
+    pub revision: Version,
+    /// Ours.
+    pub current: Version,
+}
