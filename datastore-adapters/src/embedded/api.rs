@@ -40,8 +40,8 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often ended leases are looked for; etcd does it as often.
 const LEASE_INTERVAL: Duration = Duration::from_millis(500);
-/// The largest request taken off the wire: etcd's limit for its content and some room around it.
-const MESSAGE_MAX: usize = super::transaction::REQUEST_MAX + (512 << 10);
+/// The largest request taken off the wire: beyond what etcd allows, so that most get to hear why they are refused.
+const MESSAGE_MAX: usize = 8 << 20;
 
 /// The files of a TLS server.
 #[derive(Clone, Debug)]

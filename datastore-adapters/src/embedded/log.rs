@@ -222,7 +222,8 @@ fn load(database: &Database) -> Result<(State, Vec<(i64, u64)>, u64), redb::Erro
         state.push(state.current().next(changes));
     }
     let leases = transaction.open_table(LEASES)?;
-    let leases = leases.iter()?.map(|entry| entry.map(|(id, ttl)| (id.value(), ttl.value()))).collect::<Result<_, _>>()?;
+    let leases =
+        leases.iter()?.map(|entry| entry.map(|(id, ttl)| (id.value(), ttl.value()))).collect::<Result<_, _>>()?;
     Ok((state, leases, datastore_id))
 }
 

@@ -1,9 +1,6 @@
 //! What can be asked of the store and what it answers, in etcd's terms but not in its wire format.
 
-use std::{
-    ops::Bound,
-    sync::Arc,
-};
+use std::{ops::Bound, sync::Arc};
 
 use bytes::Bytes;
 use model::Version;

@@ -1,10 +1,6 @@
 //! What a transaction does to a state: pure, and all or nothing. Where the result goes is the writer's business.
 
-use std::{
-    cmp::Ordering,
-    collections::BTreeSet,
-    sync::Arc,
-};
+use std::{cmp::Ordering, collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use model::Version;

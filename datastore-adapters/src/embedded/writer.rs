@@ -132,7 +132,8 @@ impl Writer {
         self.leases.revoke(id)?;
         batch.revoked.push(id);
         let bound = self.state.records().iter().filter(|(_, record)| record.lease == id);
-        let delete = |key: &bytes::Bytes| Delete { keys: KeyRange::new(key.clone(), bytes::Bytes::new()), previous: false };
+        let delete =
+            |key: &bytes::Bytes| Delete { keys: KeyRange::new(key.clone(), bytes::Bytes::new()), previous: false };
         let deletions: Vec<_> = bound.map(|(key, _)| Operation::Delete(delete(key))).collect();
         // In parts that a transaction takes.
         for part in deletions.chunks(super::transaction::OPERATIONS_MAX) {

@@ -109,4 +109,3 @@ fn annotate_name(metadata: &mut Map<String, Value>, name: &str) {
         annotations.insert(NAME_ANNOTATION.into(), json!({ "name": name }).to_string().into());
     }
 }
-

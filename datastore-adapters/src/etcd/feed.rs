@@ -288,4 +288,3 @@ fn to_update(change: Change) -> Option<Update> {
     let value = change.value.and_then(|stored| project(&key, stored));
     Some(Update { key, value, revision: change.revision })
 }
-

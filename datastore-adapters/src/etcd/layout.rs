@@ -56,9 +56,9 @@ pub(super) fn key(path: &[u8]) -> Option<Key> {
         None => (path.strip_prefix(KUBERNETES)?, true),
     };
     let (plural_text, rest) = rest.split_once('/')?;
-    let kind = Kind::ALL.into_iter().find(|kind| {
-        *kind != Kind::IpamBlock && is_kubernetes(*kind) == kubernetes && plural(*kind) == plural_text
-    })?;
+    let kind = Kind::ALL
+        .into_iter()
+        .find(|kind| *kind != Kind::IpamBlock && is_kubernetes(*kind) == kubernetes && plural(*kind) == plural_text)?;
     let (namespace, name) = if kind.is_namespaced() { rest.split_once('/')? } else { ("", rest) };
     let is_whole = !name.is_empty() && !name.contains('/') && kind.is_namespaced() != namespace.is_empty();
     is_whole.then(|| match kind.is_namespaced() {
@@ -103,4 +103,3 @@ const fn plural(kind: Kind) -> &'static str {
         Kind::WorkloadEndpoint => "workloadendpoints",
     }
 }
-

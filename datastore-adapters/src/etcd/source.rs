@@ -220,12 +220,7 @@ async fn answered<T>(within: Duration, request: impl Future<Output = T>) -> Resu
     timeout(within, request).await.map_err(silent)
 }
 
-async fn list_page(
-    kv: &mut KvClient,
-    start: Vec<u8>,
-    prefix: &str,
-    at: Option<Version>,
-) -> Result<GetResponse, Ended> {
+async fn list_page(kv: &mut KvClient, start: Vec<u8>, prefix: &str, at: Option<Version>) -> Result<GetResponse, Ended> {
     let mut options = GetOptions::new().with_range(prefix_end(prefix)).with_limit(LIST_PAGE);
     if let Some(revision) = at {
         options = options.with_revision(i64::try_from(revision).unwrap_or(i64::MAX));

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use etcd_client::{Client, Compare, CompareOp, GetOptions, GetResponse, KeyValue, Txn, TxnOp, TxnOpResponse, TxnResponse};
+use etcd_client::{
+    Client, Compare, CompareOp, GetOptions, GetResponse, KeyValue, Txn, TxnOp, TxnOpResponse, TxnResponse,
+};
 use model::{Key, Kind, Version};
 use tokio::time::timeout;
 
@@ -18,6 +20,10 @@ const MESSAGE_MAX: usize = 256 << 20;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// etcd's default limit of operations in one transaction (`--max-txn-ops`).
 const TRANSACTION_MAX: usize = 128;
+
+/// How etcd, and gRPC before it, refuse what will never fit.
+const TOO_LARGE: [&str; 4] =
+    ["request is too large", "too many operations", "message length too large", "message larger than max"];
 
 /// Reads and writes resources in etcd, in Calico's layout.
 #[derive(Clone)]
@@ -66,7 +72,8 @@ impl EtcdStore {
             let TxnOpResponse::Get(mut read) = read else { continue };
             for kv in read.take_kvs() {
                 let (path, stored) = (kv.key().to_vec(), to_stored(kv));
-                if let (Ok(path), Some(stored)) = (String::from_utf8(path), stored.filter(|stored| stored.key == *key)) {
+                if let (Ok(path), Some(stored)) = (String::from_utf8(path), stored.filter(|stored| stored.key == *key))
+                {
                     return Ok(Place { path, found: Some(stored) });
                 }
             }
@@ -90,7 +97,7 @@ impl EtcdStore {
 
     fn refused(&self, what: &(dyn std::fmt::Display + Sync), error: &etcd_client::Error) -> StoreError {
         let reason = describe(error);
-        if reason.contains("request is too large") || reason.contains("too many operations") {
+        if TOO_LARGE.iter().any(|refusal| reason.contains(refusal)) {
             return StoreError::Invalid(format!("{what}: etcd refuses it: {reason}"));
         }
         StoreError::Unavailable(format!(

@@ -69,7 +69,10 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let engine = Engine::open(args.data_dir.join(STORE_FILE))?;
     let listener = TcpListener::bind(args.listen).await.with_context(|| {
-        format!("cannot listen on {}; is another store or etcd running there? --listen takes another address", args.listen)
+        format!(
+            "cannot listen on {}; is another store or etcd running there? --listen takes another address",
+            args.listen
+        )
     })?;
     let scheme = if args.cert_file.is_some() { "https" } else { "http" };
     println!("listening on {scheme}://{}, data in {}", listener.local_addr()?, engine.path().display());

@@ -5,10 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use model::Version;
 
-use super::{
-    pb,
-    proto::mvccpb,
-};
+use super::{pb, proto::mvccpb};
 use crate::embedded::{
     RequestError,
     record::{Change, Record},
@@ -145,15 +142,11 @@ pub(super) fn transaction_answer(answer: TransactionAnswer, header: Option<pb::R
     let response = |answer| {
         Some(match answer {
             Answer::Range(answer) => pb::response_op::Response::ResponseRange(found(answer, header)),
-            Answer::Put { previous } => {
-                pb::response_op::Response::ResponsePut(put_answer(previous.as_ref(), header))
-            }
+            Answer::Put { previous } => pb::response_op::Response::ResponsePut(put_answer(previous.as_ref(), header)),
             Answer::Delete { deleted, previous } => {
                 pb::response_op::Response::ResponseDeleteRange(delete_answer(deleted, &previous, header))
             }
-            Answer::Transaction(answer) => {
-                pb::response_op::Response::ResponseTxn(transaction_answer(answer, header))
-            }
+            Answer::Transaction(answer) => pb::response_op::Response::ResponseTxn(transaction_answer(answer, header)),
         })
     };
     let responses = answer.answers.into_iter().map(|answer| pb::ResponseOp { response: response(answer) }).collect();
@@ -165,7 +158,8 @@ pub(super) fn event(change: &Change, revision: Version, with_previous: bool) -> 
     let (kind, kv) = match &change.record {
         Some(record) => (mvccpb::event::EventType::Put, to_key_value(&change.key, record, false)),
         None => {
-            let kv = mvccpb::KeyValue { key: change.key.clone(), mod_revision: to_wire(revision), ..Default::default() };
+            let kv =
+                mvccpb::KeyValue { key: change.key.clone(), mod_revision: to_wire(revision), ..Default::default() };
             (mvccpb::event::EventType::Delete, kv)
         }
     };

@@ -122,7 +122,8 @@ impl Session {
         let header = self.api.header(revision);
         if self.watches.len() >= WATCHES_MAX || self.watches.contains_key(&create.watch_id) && create.watch_id != 0 {
             let cancel_reason = format!("no watch {}: the id is taken, or there are too many", create.watch_id);
-            let canceled = pb::WatchResponse { header, watch_id: -1, created: true, canceled: true, ..Default::default() };
+            let canceled =
+                pb::WatchResponse { header, watch_id: -1, created: true, canceled: true, ..Default::default() };
             self.answers.push_back(pb::WatchResponse { cancel_reason, ..canceled });
             return;
         }
@@ -160,7 +161,13 @@ impl Session {
             self.watches.remove(&watch_id);
             let header = self.api.header(state.revision());
             let compact_revision = convert::to_wire(state.compacted());
-            return Some(pb::WatchResponse { header, watch_id, canceled: true, compact_revision, ..Default::default() });
+            return Some(pb::WatchResponse {
+                header,
+                watch_id,
+                canceled: true,
+                compact_revision,
+                ..Default::default()
+            });
         }
         let (events, revision) = cursor.read(state);
         let header = self.api.header(revision);
