@@ -3,13 +3,14 @@
 //! - A policy becomes one that denies everything, first in its tier, for every endpoint that it may select.
 //! - A network set leaves sets incomplete; rules that use them are hardened here.
 //! - A tier becomes one that denies at its end; a profile one that denies everything.
+//! - A host endpoint becomes one with no profiles, where its node and interface can be read.
 //! - A workload endpoint becomes nothing: its interface is unknown to its node, and unknown interfaces drop, so no
 //!   packet from or to it can pass a rule that would have known its address.
 
 use model::{
     Key, Kind,
     intent::{PeerMatch, RuleAction, RuleIntent, SetId},
-    resource::{Labels, TierSpec},
+    resource::{HostEndpointSpec, Labels, Metadata, Object, TierSpec},
 };
 use selector::Selector;
 use serde_json::Value;
@@ -60,6 +61,17 @@ pub(crate) fn labels(json: &[u8]) -> Option<Labels> {
         None | Some(Value::Null) => Some(Labels::new()),
         Some(labels) => serde_json::from_value(labels.clone()).ok(),
     }
+}
+
+/// A host endpoint of which only this JSON is known: where it attaches and its labels. Policies that select it by
+/// these still apply; what they leave undecided no profile allows.
+pub(crate) fn host_endpoint(json: &[u8]) -> Option<Object<HostEndpointSpec>> {
+    let value: Value = serde_json::from_slice(json).ok()?;
+    let text = |field: &str| Some(value["spec"][field].as_str()?.to_owned());
+    let spec =
+        HostEndpointSpec { node: text("node")?, interface_name: text("interfaceName")?, ..HostEndpointSpec::default() };
+    let metadata = Metadata { labels: labels(json).unwrap_or_default(), ..Metadata::default() };
+    Some(Object { metadata, spec })
 }
 
 /// What a profile of which only this JSON is known gives to inherit: what can be read.

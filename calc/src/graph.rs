@@ -82,10 +82,8 @@ pub struct Graph {
     output: Output,
     /// Network sets of which nothing could be read.
     unreadable_sets: BTreeSet<Key>,
-    /// Tiers that stand as they could be read, for want of a sound version.
-    broken_tiers: BTreeSet<Key>,
-    /// Policies that stand in for what they were, for want of a sound version.
-    broken_policies: BTreeSet<Key>,
+    /// Keys whose place something else holds, for want of a sound version.
+    stand_ins: BTreeSet<Key>,
     /// Endpoints of wanted nodes to look at with the next flush.
     dirty: HashMap<EndpointId, Key>,
 }
@@ -104,8 +102,7 @@ impl Graph {
             routes: Routes::new(nodes.clone()),
             output: Output::default(),
             unreadable_sets: BTreeSet::new(),
-            broken_tiers: BTreeSet::new(),
-            broken_policies: BTreeSet::new(),
+            stand_ins: BTreeSet::new(),
             dirty: HashMap::new(),
             nodes,
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::{
-    Key,
+    Key, Kind,
     resource::{PolicySpec, PolicyType},
 };
 use selector::{NAMESPACE_LABEL, ParseSelectorError, Selector};
@@ -22,8 +22,12 @@ pub(crate) struct PolicyHead {
 }
 
 impl PolicyHead {
-    /// The head of a policy whose spec could be read.
+    /// The head of a policy whose spec could be read. The projection of a Kubernetes policy always names its types; what
+    /// does not is the policy as its user wrote it, which means something else.
     pub(crate) fn new(key: &Key, spec: &PolicySpec) -> Result<Self, String> {
+        if key.kind() == Kind::KubernetesNetworkPolicy && spec.types.is_empty() {
+            return Err("spec: this Kubernetes policy was not projected to a v3 policy".to_owned());
+        }
         Ok(Self {
             tier: tier_name(&spec.tier),
             place: PolicyPlace::new(key, spec.order),
@@ -37,6 +41,17 @@ impl PolicyHead {
             ingress: spec.applies(PolicyType::Ingress),
             egress: spec.applies(PolicyType::Egress),
         })
+    }
+
+    /// The head of a policy of which nothing is known but its key.
+    pub(crate) fn unknown(key: &Key) -> Self {
+        Self {
+            tier: DEFAULT_TIER.into(),
+            place: PolicyPlace::new(key, None).broken(),
+            selector: subject(key, None, None, None).unwrap_or_default(),
+            ingress: true,
+            egress: true,
+        }
     }
 
     /// The same for a policy whose rules cannot be enforced.

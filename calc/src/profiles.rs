@@ -49,9 +49,9 @@ impl Profiles {
         }
     }
 
-    /// What a key gave, where it gave something.
-    pub(crate) fn given_by(&self, name: &str, key: &Key) -> Option<&Profile> {
-        self.by_name.get(name)?.get(key)
+    /// Whether a key gave a profile.
+    pub(crate) fn has(&self, name: &str, key: &Key) -> bool {
+        self.by_name.get(name).is_some_and(|claims| claims.contains_key(key))
     }
 
     /// The profile that goes by a name.

@@ -12,13 +12,12 @@ use super::{Graph, Input};
 use crate::{
     active_rules::{GivenRules, SourceId},
     endpoints, fail_closed,
-    items::Content,
     policies::PolicyHead,
     profiles::{Profile, profile_name},
 };
 
 /// Why a policy for raw packets is refused.
-const NOT_ENFORCED: &str = "doNotTrack and preDNAT policies are not enforced yet";
+const NOT_ENFORCED: &str = "spec: doNotTrack and preDNAT policies are not enforced yet";
 
 impl Graph {
     /// A key holds this now.
@@ -30,10 +29,14 @@ impl Graph {
             },
             Input::Invalid { reason, json } => {
                 self.rejected.insert(key.clone(), reason);
-                self.replace(key, &json);
+                if !self.has_sound(key) {
+                    self.stand_ins.insert(key.clone());
+                    self.stand_in(key, &json);
+                }
             }
             Input::Absent => {
                 self.rejected.remove(key);
+                self.stand_ins.remove(key);
                 self.forget(key);
             }
         }
@@ -56,107 +59,120 @@ impl Graph {
                 self.set_unreadable(key, false);
                 self.place(key, Some(endpoints::network_set(key, object)));
             }
-            Resource::Tier(tier) => {
-                self.broken_tiers.remove(key);
-                self.policies.set_tier(&self.index, key.name(), Some(&tier.spec));
-            }
+            Resource::Tier(tier) => self.policies.set_tier(&self.index, key.name(), Some(&tier.spec)),
             Resource::IpamBlock(block) => self.routes.set_block(key, Some(&block)),
             Resource::Node(node) => self.routes.set_node(key.name(), Some(node.spec.bgp.unwrap_or_default())),
             Resource::IpPool(_) | Resource::FelixConfiguration(_) | Resource::ClusterInformation => {}
         }
+        self.stand_ins.remove(key);
         Ok(())
     }
 
     fn accept_policy(&mut self, key: &Key, policy: Object<PolicySpec>) -> Result<(), String> {
         let mut spec = policy.spec;
         if spec.do_not_track || spec.pre_dnat {
-            self.broken_policies.remove(key);
+            self.stand_ins.remove(key);
             self.set_policy(key, None);
             return Err(NOT_ENFORCED.to_owned());
         }
-        let head = PolicyHead::new(key, &spec)?;
+        let head = match PolicyHead::new(key, &spec) {
+            Ok(head) => head,
+            Err(reason) => return self.refuse_policy(key, PolicyHead::unknown(key), reason),
+        };
         let rules = |applies, rules: &mut Vec<_>| if applies { std::mem::take(rules).into() } else { Box::default() };
         let given = GivenRules::Rules {
             ingress: rules(head.ingress, &mut spec.ingress),
             egress: rules(head.egress, &mut spec.egress),
             namespace: key.namespace().map(Arc::from),
         };
-        if let Err(reason) = check(&given) {
-            if !self.has_sound_policy(key) {
-                self.broken_policies.insert(key.clone());
-                self.set_policy(key, Some((head.broken(), GivenRules::Broken)));
+        match check(&given) {
+            Ok(()) => {
+                self.stand_ins.remove(key);
+                self.set_policy(key, Some((head, given)));
+                Ok(())
             }
-            return Err(reason);
+            Err(reason) => self.refuse_policy(key, head.broken(), reason),
         }
-        self.broken_policies.remove(key);
-        self.set_policy(key, Some((head, given)));
-        Ok(())
+    }
+
+    fn refuse_policy(&mut self, key: &Key, stand_in: PolicyHead, reason: String) -> Result<(), String> {
+        if !self.has_sound(key) {
+            self.stand_ins.insert(key.clone());
+            self.set_policy(key, Some((stand_in, GivenRules::Broken)));
+        }
+        Err(reason)
     }
 
     fn accept_profile(&mut self, key: &Key, profile: Profile) -> Result<(), String> {
-        let name = profile_name(key);
-        let checked = check(&profile.rules);
-        match &checked {
-            Ok(()) => self.set_profile(key, &name, Some(profile)),
-            Err(_) if self.has_sound_profile(key, &name) => {}
-            Err(_) => self.set_profile(key, &name, Some(Profile { rules: GivenRules::Broken, ..profile })),
+        match check(&profile.rules) {
+            Ok(()) => {
+                self.stand_ins.remove(key);
+                self.set_profile(key, Some(profile));
+                Ok(())
+            }
+            Err(reason) => {
+                if !self.has_sound(key) {
+                    self.stand_ins.insert(key.clone());
+                    self.set_profile(key, Some(Profile { rules: GivenRules::Broken, ..profile }));
+                }
+                Err(reason)
+            }
         }
-        checked
     }
 
-    /// Something stands in for what cannot be read, unless a sound version stands already.
-    fn replace(&mut self, key: &Key, json: &[u8]) {
+    /// Whether an earlier version of what a key holds is enforced.
+    fn has_sound(&self, key: &Key) -> bool {
+        let is_there = match key.kind() {
+            Kind::NetworkPolicy | Kind::GlobalNetworkPolicy | Kind::KubernetesNetworkPolicy => {
+                self.policies.has_policy(&policy_id(key))
+            }
+            Kind::Tier => self.policies.has_tier(key.name()),
+            Kind::Profile | Kind::Namespace | Kind::ServiceAccount => self.profiles.has(&profile_name(key), key),
+            Kind::WorkloadEndpoint | Kind::Pod | Kind::HostEndpoint | Kind::NetworkSet | Kind::GlobalNetworkSet => {
+                self.items.find(key).is_some()
+            }
+            // Nothing ever stands in for these.
+            Kind::IpamBlock | Kind::Node | Kind::IpPool | Kind::FelixConfiguration | Kind::ClusterInformation => true,
+        };
+        is_there && !self.stand_ins.contains(key)
+    }
+
+    /// Puts something in the place of what cannot be read; see [`fail_closed`] for why it is this.
+    fn stand_in(&mut self, key: &Key, json: &[u8]) {
         match key.kind() {
             Kind::NetworkPolicy | Kind::GlobalNetworkPolicy | Kind::KubernetesNetworkPolicy => {
-                if !self.has_sound_policy(key) {
-                    let head = fail_closed::policy_head(key, json);
-                    self.broken_policies.insert(key.clone());
-                    self.set_policy(key, head.map(|head| (head, GivenRules::Broken)));
-                }
+                let head = fail_closed::policy_head(key, json);
+                self.set_policy(key, head.map(|head| (head, GivenRules::Broken)));
             }
             Kind::Tier => {
-                if !self.policies.has_tier(key.name()) || self.broken_tiers.contains(key) {
-                    self.broken_tiers.insert(key.clone());
-                    self.policies.set_tier(&self.index, key.name(), fail_closed::tier(json).as_ref());
-                }
+                self.policies.set_tier(&self.index, key.name(), fail_closed::tier(json).as_ref());
             }
             Kind::Profile | Kind::Namespace | Kind::ServiceAccount => {
-                let name = profile_name(key);
-                if !self.has_sound_profile(key, &name) {
-                    let labels = fail_closed::inherited_labels(json);
-                    self.set_profile(key, &name, Some(Profile { rules: GivenRules::Broken, labels }));
-                }
+                let labels = fail_closed::inherited_labels(json);
+                self.set_profile(key, Some(Profile { rules: GivenRules::Broken, labels }));
             }
-            Kind::NetworkSet | Kind::GlobalNetworkSet => self.replace_network_set(key, json),
-            // Their last sound version stays; without one there is nothing: see `fail_closed`.
-            Kind::WorkloadEndpoint | Kind::Pod | Kind::HostEndpoint | Kind::IpamBlock | Kind::Node => {}
-            Kind::IpPool | Kind::FelixConfiguration | Kind::ClusterInformation => {}
+            Kind::NetworkSet | Kind::GlobalNetworkSet => {
+                let labels = fail_closed::labels(json);
+                self.set_unreadable(key, labels.is_none());
+                self.place(key, labels.map(|labels| endpoints::unknown_network_set(key, labels)));
+            }
+            Kind::HostEndpoint => {
+                let host = fail_closed::host_endpoint(json)
+                    .and_then(|object| endpoints::host(&mut self.index.symbols, &self.nodes, key, object).ok());
+                self.place(key, host);
+            }
+            Kind::WorkloadEndpoint | Kind::Pod => {}
+            Kind::IpamBlock | Kind::Node | Kind::IpPool | Kind::FelixConfiguration | Kind::ClusterInformation => {}
         }
-    }
-
-    fn replace_network_set(&mut self, key: &Key, json: &[u8]) {
-        let standing = self.items.find(key).and_then(|id| self.items.get(id));
-        if standing.is_some_and(|item| item.content != Content::UnknownNets) {
-            return;
-        }
-        let labels = fail_closed::labels(json);
-        self.set_unreadable(key, labels.is_none());
-        self.place(key, labels.map(|labels| endpoints::unknown_network_set(key, labels)));
     }
 
     fn forget(&mut self, key: &Key) {
         match key.kind() {
             Kind::NetworkPolicy | Kind::GlobalNetworkPolicy | Kind::KubernetesNetworkPolicy => {
-                self.broken_policies.remove(key);
                 self.set_policy(key, None);
             }
-            Kind::Tier => {
-                self.broken_tiers.remove(key);
-                self.policies.set_tier(&self.index, key.name(), None);
-            }
-            Kind::Profile | Kind::Namespace | Kind::ServiceAccount => {
-                self.set_profile(key, &profile_name(key), None);
-            }
+            Kind::Tier => self.policies.set_tier(&self.index, key.name(), None),
+            Kind::Profile | Kind::Namespace | Kind::ServiceAccount => self.set_profile(key, None),
             Kind::WorkloadEndpoint | Kind::Pod | Kind::HostEndpoint => self.place(key, None),
             Kind::NetworkSet | Kind::GlobalNetworkSet => {
                 self.set_unreadable(key, false);
@@ -169,17 +185,18 @@ impl Graph {
     }
 
     fn set_policy(&mut self, key: &Key, policy: Option<(PolicyHead, GivenRules)>) {
-        let id = PolicyId(key.to_string().into());
+        let id = policy_id(key);
         let (head, rules) = policy.unzip();
         self.policies.set_policy(&mut self.index, &id, head);
         self.rules.set(SourceId::Policy(id), rules);
     }
 
-    fn set_profile(&mut self, key: &Key, name: &str, profile: Option<Profile>) {
-        self.profiles.set(name, key, profile);
-        let rules = self.profiles.get(name).map(|profile| profile.rules.clone());
-        self.rules.set(SourceId::Profile(ProfileId(name.into())), rules);
-        self.inherit(name);
+    fn set_profile(&mut self, key: &Key, profile: Option<Profile>) {
+        let name = profile_name(key);
+        self.profiles.set(&name, key, profile);
+        let rules = self.profiles.get(&name).map(|profile| profile.rules.clone());
+        self.rules.set(SourceId::Profile(ProfileId(name.as_str().into())), rules);
+        self.inherit(&name);
     }
 
     fn set_unreadable(&mut self, key: &Key, is_unreadable: bool) {
@@ -189,15 +206,10 @@ impl Graph {
             self.sets.set_unreadable(self.unreadable_sets.len());
         }
     }
+}
 
-    fn has_sound_policy(&self, key: &Key) -> bool {
-        let id = PolicyId(key.to_string().into());
-        self.policies.has_policy(&id) && !self.broken_policies.contains(key)
-    }
-
-    fn has_sound_profile(&self, key: &Key, name: &str) -> bool {
-        self.profiles.given_by(name, key).is_some_and(|profile| profile.rules != GivenRules::Broken)
-    }
+fn policy_id(key: &Key) -> PolicyId {
+    PolicyId(key.to_string().into())
 }
 
 /// Whether rules can be enforced: a translation that leaves nothing behind.

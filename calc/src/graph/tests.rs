@@ -1,5 +1,7 @@
 //! The graph as its owner sees it: resources in, intent of nodes out.
 
+mod properties;
+
 use std::collections::BTreeMap;
 
 use model::{
@@ -48,8 +50,9 @@ impl Told {
     fn flush(&mut self) -> BTreeMap<Arc<str>, Delta> {
         let deltas = self.graph.flush();
         for (node, delta) in &deltas {
-            self.nodes.entry(node.clone()).or_default().apply(delta);
+            properties::take(self.nodes.entry(node.clone()).or_default(), delta);
         }
+        self.nodes.values().for_each(properties::check_references);
         deltas
     }
 
