@@ -59,15 +59,15 @@ pub struct Issued {
 #[derive(Debug, Error)]
 pub enum IssueError {
     /// The names asked for cannot be in a certificate, or the library fails.
-    #[error("cannot make a development certificate: {0}")]
+    #[error("cannot make a development certificate")]
     Certificate(#[from] rcgen::Error),
     /// The file system refuses.
-    #[error("cannot write the development certificate {file}: {source}")]
+    #[error("cannot write the development certificate {file}: {error}")]
     Write {
         /// The file.
         file: String,
         /// What the system says.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
@@ -104,7 +104,7 @@ impl Authority {
             key: folder.join(format!("{name}.key")),
             ca: folder.join("ca.crt"),
         };
-        fs::create_dir_all(folder).map_err(|source| write_error(folder, source))?;
+        fs::create_dir_all(folder).map_err(|error| write_error(folder, error))?;
         write(&files.ca, &self.certificate_pem(), CERTIFICATE_MODE)?;
         write(&files.cert, &issued.certificate_pem, CERTIFICATE_MODE)?;
         write(&files.key, &issued.key_pem, KEY_MODE)?;
@@ -150,9 +150,9 @@ fn write(file: &Path, text: &str, mode: u32) -> Result<(), IssueError> {
         .mode(mode)
         .open(file)
         .and_then(|mut opened| opened.write_all(text.as_bytes()))
-        .map_err(|source| write_error(file, source))
+        .map_err(|error| write_error(file, error))
 }
 
-fn write_error(file: &Path, source: io::Error) -> IssueError {
-    IssueError::Write { file: file.display().to_string(), source }
+fn write_error(file: &Path, error: io::Error) -> IssueError {
+    IssueError::Write { file: file.display().to_string(), error }
 }

@@ -8,12 +8,12 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum LoadError {
     /// The file is missing or may not be read.
-    #[error("cannot read {}: {source}", file.display())]
+    #[error("cannot read {}: {error}", file.display())]
     Read {
         /// The file.
         file: PathBuf,
         /// What the system says.
-        source: io::Error,
+        error: io::Error,
     },
     /// The file has no PEM section, or a damaged one.
     #[error("{} is not PEM: {reason}; it must hold -----BEGIN … and -----END … sections", file.display())]
@@ -90,6 +90,6 @@ pub enum LoadError {
     #[error("no peer is allowed to connect: give the common name or URI SAN of its certificate")]
     NoPeers,
     /// The TLS library refuses the configuration.
-    #[error("TLS cannot be set up: {0}")]
+    #[error("TLS cannot be set up")]
     Tls(#[from] rustls::Error),
 }

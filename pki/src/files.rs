@@ -48,7 +48,7 @@ pub(crate) fn read_key(file: &Path) -> Result<PrivateKeyDer<'static>, LoadError>
 }
 
 fn read_pem(file: &Path) -> Result<Vec<u8>, LoadError> {
-    let text = fs::read(file).map_err(|source| LoadError::Read { file: file.into(), source })?;
+    let text = fs::read(file).map_err(|error| LoadError::Read { file: file.into(), error })?;
     if text.windows(BEGIN.len()).any(|window| window == BEGIN) {
         Ok(text)
     } else {

@@ -117,8 +117,8 @@ impl Feed {
         }
     }
 
+    /// The adapter has logged it already.
     fn on_unavailable(&mut self, reason: &str) -> News {
-        tracing::warn!("the datastore is unavailable: {reason}");
         self.complaint = Some(reason.into());
         News::Freshness
     }

@@ -64,20 +64,20 @@ pub enum ServerError {
     #[error(transparent)]
     Certificates(#[from] pki::LoadError),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address} ({option}): {source}")]
+    #[error("cannot listen on {address} ({option}): {error}")]
     Listen {
         /// The address.
         address: SocketAddr,
         /// The option that gives it.
         option: &'static str,
         /// What the system says.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// A task that lives as long as the server has ended.
     #[error("{0} has ended")]
     Ended(&'static str),
     /// A task has panicked.
-    #[error("a task has failed: {0}")]
+    #[error("a task has failed")]
     Failed(#[from] JoinError),
 }
 
@@ -154,9 +154,9 @@ impl Server {
 }
 
 async fn listen(address: SocketAddr, option: &'static str) -> Result<(TcpListener, SocketAddr), ServerError> {
-    let error = |source| ServerError::Listen { address, option, source };
-    let listener = TcpListener::bind(address).await.map_err(error)?;
-    let address = listener.local_addr().map_err(error)?;
+    let refused = |error| ServerError::Listen { address, option, error };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
     Ok((listener, address))
 }
 

@@ -38,9 +38,11 @@ impl Rejections {
     pub(crate) fn reject(&self, kind: &'static str, address: SocketAddr, reason: &str) {
         self.counts.get_or_create(&Reason { reason: kind }).inc();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(suppressed) = state.admit(Instant::now()) {
-            tracing::warn!(%address, kind, suppressed, "connection closed: {reason}");
+        let Some(suppressed) = state.admit(Instant::now()) else { return };
+        if suppressed > 0 {
+            tracing::warn!(suppressed, "more peers were turned away than are logged");
         }
+        tracing::warn!(%address, kind, "turned away: {reason}");
     }
 }
 

@@ -66,7 +66,7 @@ impl Relist {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the datastore listed its state as of revision {revision}, but revision {current} was known already; \
-     if it was restored from a backup, restart typha"
+     if it was restored from a backup, restart typha and its clients"
 )]
 pub struct ListIsOlder {
     /// The list's revision.

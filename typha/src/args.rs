@@ -1,0 +1,201 @@
+//! Flags and environment variables, and what they mean to the server. Names are Calico's where Calico has one.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args as ClapArgs, Parser, ValueEnum};
+use datastore_adapters::EtcdConfig;
+use pki::{Files, PeerName, Peers};
+use typha::{Config, Limits};
+
+/// Typha streams the datastore's state and its changes to the felix agents of a cluster.
+///
+/// Each replica reads the datastore once, whatever the number of agents. Run as many replicas as the agents need, on
+/// any machines: an agent that loses one goes on with another and gets only what it missed.
+///
+/// SIGTERM drains: agents are asked to move, and the process exits with status 0 when they have.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    datastore: Datastore,
+
+    #[command(flatten)]
+    listen: Listen,
+
+    #[command(flatten)]
+    tls: Tls,
+
+    /// This replica's name in logs and for agents; the host's name if not given.
+    #[arg(long, env = "TYPHA_NAME", value_name = "REPLICA")]
+    name: Option<String>,
+
+    /// How logs are written to stderr. RUST_LOG sets what is written, `info` by default.
+    #[arg(long, env = "TYPHA_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Datastore")]
+struct Datastore {
+    /// The etcd members (or a cattail-store), for example http://127.0.0.1:2379.
+    #[arg(long, env = "ETCD_ENDPOINTS", value_name = "URLS", value_delimiter = ',', required = true)]
+    etcd_endpoints: Vec<String>,
+
+    /// The CA of etcd's certificates.
+    #[arg(long, env = "ETCD_CA_CERT_FILE", value_name = "FILE")]
+    etcd_ca_cert_file: Option<PathBuf>,
+
+    /// The certificate to show to etcd.
+    #[arg(long, env = "ETCD_CERT_FILE", value_name = "FILE", requires = "etcd_key_file")]
+    etcd_cert_file: Option<PathBuf>,
+
+    /// The key of that certificate.
+    #[arg(long, env = "ETCD_KEY_FILE", value_name = "FILE", requires = "etcd_cert_file")]
+    etcd_key_file: Option<PathBuf>,
+
+    /// The user to log in to etcd as.
+    #[arg(long, env = "ETCD_USERNAME", value_name = "NAME", requires = "etcd_password")]
+    etcd_username: Option<String>,
+
+    /// That user's password; better given by the environment, where other users cannot see it.
+    #[arg(long, env = "ETCD_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
+    etcd_password: Option<String>,
+
+    /// Not ready after so many seconds without a sign of life from the datastore.
+    #[arg(long, env = "TYPHA_STALE_AFTER_SECS", value_name = "SECONDS", default_value_t = 15)]
+    stale_after_secs: u64,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Addresses")]
+struct Listen {
+    /// Where agents connect.
+    #[arg(long, env = "TYPHA_LISTEN", value_name = "ADDRESS:PORT", default_value = "0.0.0.0:5473")]
+    listen: SocketAddr,
+
+    /// Where /metrics, /healthz, /readyz, /clients and /status are served, over plain HTTP.
+    #[arg(long, env = "TYPHA_ADMIN_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9098")]
+    admin_listen: SocketAddr,
+
+    /// How many seconds agents may take to move when this replica drains.
+    #[arg(long, env = "TYPHA_DRAIN_SECS", value_name = "SECONDS", default_value_t = 10)]
+    drain_secs: u64,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Certificates")]
+struct Tls {
+    /// This server's certificate (PEM), followed by intermediates if there are any.
+    #[arg(long, env = "TYPHA_CERT_FILE", value_name = "FILE")]
+    cert_file: PathBuf,
+
+    /// The certificate's private key (PEM).
+    #[arg(long, env = "TYPHA_KEY_FILE", value_name = "FILE")]
+    key_file: PathBuf,
+
+    /// The CA of the agents' certificates, and of this server's (PEM).
+    #[arg(long, env = "TYPHA_CA_FILE", value_name = "FILE")]
+    ca_file: PathBuf,
+
+    /// The common name that agents' certificates must have. May be given more than once.
+    #[arg(
+        long,
+        env = "TYPHA_CLIENT_CN",
+        value_name = "NAME",
+        value_delimiter = ',',
+        required_unless_present = "client_uri_san"
+    )]
+    client_cn: Vec<String>,
+
+    /// A URI SAN (SPIFFE ID) that agents' certificates may have instead. May be given more than once.
+    #[arg(long, env = "TYPHA_CLIENT_URI_SAN", value_name = "URI", value_delimiter = ',')]
+    client_uri_san: Vec<String>,
+}
+
+impl Args {
+    /// How to reach the datastore.
+    pub(crate) fn etcd(&self) -> EtcdConfig {
+        let datastore = &self.datastore;
+        EtcdConfig {
+            endpoints: datastore.etcd_endpoints.clone(),
+            ca_file: datastore.etcd_ca_cert_file.clone(),
+            cert_file: datastore.etcd_cert_file.clone(),
+            key_file: datastore.etcd_key_file.clone(),
+            username: datastore.etcd_username.clone(),
+            password: datastore.etcd_password.clone(),
+        }
+    }
+
+    /// What the server is told.
+    pub(crate) fn into_config(self) -> Config {
+        let Self { datastore, listen, tls, name, log_format: _ } = self;
+        let common_names = tls.client_cn.into_iter().map(PeerName::CommonName);
+        let uris = tls.client_uri_san.into_iter().map(PeerName::UriSan);
+        Config {
+            name: name.unwrap_or_else(host_name),
+            listen: listen.listen,
+            admin_listen: Some(listen.admin_listen),
+            files: Files { cert: tls.cert_file, key: tls.key_file, ca: tls.ca_file },
+            peers: common_names.chain(uris).fold(Peers::default(), Peers::or),
+            limits: Limits {
+                drain: Duration::from_secs(listen.drain_secs),
+                stale_after: Duration::from_secs(datastore.stale_after_secs),
+                ..Limits::default()
+            },
+        }
+    }
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "typha".to_owned() } else { name.trim().to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    const REQUIRED: [&str; 11] = [
+        "typha",
+        "--etcd-endpoints",
+        "http://a:2379,http://b:2379",
+        "--cert-file",
+        "c",
+        "--key-file",
+        "k",
+        "--ca-file",
+        "ca",
+        "--client-cn",
+        "felix",
+    ];
+
+    #[test]
+    fn the_command_is_well_formed() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn few_flags_suffice() {
+        let args = Args::try_parse_from(REQUIRED).expect("complete");
+        assert_eq!(args.etcd().endpoints, ["http://a:2379", "http://b:2379"]);
+        let config = args.into_config();
+        assert_eq!((config.listen.port(), config.peers), (5473, Peers::common_name("felix")));
+    }
+
+    #[test]
+    fn somebody_must_be_admitted() {
+        let error = Args::try_parse_from(&REQUIRED[..9]).expect_err("no client is named").to_string();
+        assert!(error.contains("--client-cn"), "{error}");
+    }
+}
