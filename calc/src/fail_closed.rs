@@ -7,6 +7,9 @@
 //! - A workload endpoint becomes nothing: its interface is unknown to its node, and unknown interfaces drop, so no
 //!   packet from or to it can pass a rule that would have known its address.
 
+#[cfg(test)]
+mod tests;
+
 use model::{
     Key, Kind,
     intent::{PeerMatch, RuleAction, RuleIntent, SetId},

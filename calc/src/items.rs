@@ -11,7 +11,7 @@ use model::{
 use crate::{label_index::ClassId, symbols::Symbol};
 
 /// An item's number; reused after the item is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ItemId(u32);
 
 /// An endpoint or a network set.

@@ -7,6 +7,8 @@
 
 mod classes;
 mod subscriptions;
+#[cfg(test)]
+mod tests;
 
 use model::resource::Labels;
 

@@ -4,6 +4,8 @@
 //! own subnets, encapsulation and the host's other routes are not known here.
 
 mod blocks;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

@@ -1,5 +1,8 @@
 //! From a v3 rule to a rule of intent: selectors and named ports become sets.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use ipnet::IpNet;

@@ -1,5 +1,8 @@
 //! The members of one set: counted by who contributes them, covered prefixes left out, changes noted.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A class's number; reused after the class is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ClassId(u32);
 
 impl ClassId {
@@ -84,7 +84,8 @@ pub(crate) struct Classes {
 }
 
 impl Classes {
-    /// The class of these labels and profiles, made where it is new. The caller must put an item in.
+    /// The class of these labels and profiles, made where it is new. The caller must put an item in. A profile that is
+    /// named twice is as good as named once.
     pub(crate) fn intern(&mut self, symbols: &mut Symbols, labels: &Labels, profiles: &[String]) -> (ClassId, bool) {
         let identity = Identity {
             labels: acquire_pairs(symbols, labels),
@@ -101,8 +102,10 @@ impl Classes {
         for &(name, value) in &identity.labels {
             self.own.entry(name).or_default().entry(value).or_default().insert(id);
         }
-        for &profile in &identity.profiles {
-            self.profile_mut(profile).classes.insert(id);
+        for &number in &identity.profiles {
+            if let Some(profile) = self.profile_mut(number) {
+                profile.classes.insert(id);
+            }
         }
         let identity = Arc::new(identity);
         self.by_identity.insert(identity.clone(), id);
@@ -119,9 +122,11 @@ impl Classes {
             remove_posting(&mut self.own, name, value, id);
         }
         release_pairs(symbols, &class.identity.labels);
-        for &profile in &class.identity.profiles {
-            self.profile_mut(profile).classes.remove(&id);
-            self.forget_profile_if_unused(profile);
+        for &number in &class.identity.profiles {
+            if let Some(profile) = self.profile_mut(number) {
+                profile.classes.remove(&id);
+            }
+            self.forget_profile_if_unused(number);
         }
         self.free.push(id);
     }
@@ -145,8 +150,8 @@ impl Classes {
     /// See [`super::LabelIndex::set_profile_labels`].
     pub(super) fn set_profile_labels(&mut self, symbols: &mut Symbols, name: &str, labels: &Labels) -> Vec<ClassId> {
         let number = self.profile_number(name);
+        let Some(profile) = self.profile_mut(number) else { return Vec::new() };
         let labels = acquire_pairs(symbols, labels);
-        let profile = self.profile_mut(number);
         let old = std::mem::replace(&mut profile.labels, labels.clone());
         let affected = if old == labels { Vec::new() } else { profile.classes.iter().copied().collect() };
         for &(name, value) in &old {
@@ -200,12 +205,8 @@ impl Classes {
         self.profiles.get(number.0 as usize)?.as_ref()
     }
 
-    fn profile_mut(&mut self, number: ProfileNumber) -> &mut Profile {
-        #[expect(
-            clippy::expect_used,
-            reason = "numbers are given out with their profile and kept while a class has them"
-        )]
-        self.profiles[number.0 as usize].as_mut().expect("a profile in use")
+    fn profile_mut(&mut self, number: ProfileNumber) -> Option<&mut Profile> {
+        self.profiles.get_mut(number.0 as usize)?.as_mut()
     }
 
     fn profile_number(&mut self, name: &str) -> ProfileNumber {
