@@ -1,6 +1,9 @@
 //! `cargo xtask conformance`: run the lab's conformance runner.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{
+    ffi::OsString,
+    process::{Command, ExitCode},
+};
 
 use anyhow::Result;
 
@@ -18,10 +21,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     needs::provide(&[Need::CCompiler, Need::Iproute2])?;
-    let mut runner = run::cargo(["run", "--quiet", "--package", "lab", "--bin", "conformance", "--"]);
-    // Paths on the command line are the caller's, not the workspace's.
-    if let Ok(here) = std::env::current_dir() {
-        runner.current_dir(here);
-    }
+    // In the caller's directory: paths on the command line are the caller's.
+    let mut runner = Command::new(run::build_program("conformance")?);
     run::pass_through(runner.args(&options.rest))
 }

@@ -1,6 +1,9 @@
 //! `cargo xtask quickstart`: build the binaries, then hand over to the lab's quickstart.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{
+    ffi::OsString,
+    process::{Command, ExitCode},
+};
 
 use anyhow::Result;
 
@@ -19,7 +22,6 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     needs::provide(&[Need::CCompiler, Need::Iproute2])?;
     eprintln!("Building Cattail (a few minutes the first time, seconds after that) ...");
-    run::check(&mut run::cargo(["build", "--workspace", "--bins"]))?;
-    let mut quickstart = run::cargo(["run", "--quiet", "--package", "lab", "--bin", "quickstart", "--"]);
-    run::pass_through(quickstart.args(&options.rest))
+    let mut quickstart = Command::new(run::build_program("quickstart")?);
+    run::pass_through(quickstart.args(&options.rest).current_dir(run::root()))
 }

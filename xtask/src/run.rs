@@ -27,6 +27,13 @@ pub(crate) fn cargo<const N: usize>(args: [&str; N]) -> Command {
     command
 }
 
+/// Builds the workspace's programs and says where one of them is. All of them at once: cargo then chooses the same
+/// features for every dependency each time, and builds it once.
+pub(crate) fn build_program(name: &str) -> Result<PathBuf> {
+    check(&mut cargo(["build", "--workspace", "--bins"]))?;
+    Ok(target_dir().join("debug").join(name))
+}
+
 /// Runs a command to its end; anything but success is an error that names it.
 pub(crate) fn check(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot start {}", shown(command)))?;
