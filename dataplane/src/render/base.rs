@@ -35,7 +35,7 @@ pub(crate) fn base(config: &Config) -> Fragment {
 /// A workload speaks with its own addresses only; an interface that nobody claims has none.
 fn prerouting(config: &Config) -> Vec<Rule> {
     let from_workload = workload_interface(config, Way::In);
-    let mut rules = link_messages(Some(from_workload.clone()));
+    let mut rules = unaddressed_link_messages(&from_workload);
     for family in [Family::V4, Family::V6] {
         let set = name::source_set(family);
         rules.push(Rule(vec![
@@ -83,7 +83,7 @@ fn workload(config: &Config, way: Way, direction: Direction) -> Vec<Rule> {
 
 /// Answers to what the host itself asked of a workload, as probes do, pass whatever the action.
 fn workload_to_host(config: &Config) -> Vec<Rule> {
-    let mut rules = link_messages(None);
+    let mut rules = vec![Rule(link_messages().into())];
     rules.push(Rule(vec![jump(name::FROM_WORKLOAD)]));
     match config.endpoint_to_host_action {
         EndpointToHostAction::Drop => {
@@ -97,20 +97,22 @@ fn workload_to_host(config: &Config) -> Vec<Rule> {
     rules
 }
 
-/// Sends what IPv6 needs between link-local neighbours to the chain that accepts it.
-fn link_messages(condition: Option<Statement>) -> Vec<Rule> {
+/// From neighbours that have no address of their own yet, or use the one that every link has.
+fn unaddressed_link_messages(from_workload: &Statement) -> Vec<Rule> {
     let link_local = IpNet::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0).into(), 10);
     let unspecified = IpNet::new_assert(Ipv6Addr::UNSPECIFIED.into(), 128);
     let rule = |net| {
-        let matches = [
-            Statement::Family(Family::V6),
-            Statement::Address { side: Side::Source, negated: false, net },
-            Statement::Protocol { negated: false, protocol: Protocol::ICMPV6 },
-            jump(name::LINK_MESSAGES),
-        ];
-        Rule(condition.iter().cloned().chain(matches).collect())
+        let source = Statement::Address { side: Side::Source, negated: false, net };
+        let [family, protocol, jump] = link_messages();
+        Rule(vec![from_workload.clone(), family, source, protocol, jump])
     };
     [link_local, unspecified].map(rule).into()
+}
+
+/// Leads ICMPv6 to the chain that accepts what no link can do without.
+fn link_messages() -> [Statement; 3] {
+    let protocol = Statement::Protocol { negated: false, protocol: Protocol::ICMPV6 };
+    [Statement::Family(Family::V6), protocol, jump(name::LINK_MESSAGES)]
 }
 
 fn accept_link_messages() -> Vec<Rule> {

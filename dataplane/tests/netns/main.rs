@@ -1,0 +1,13 @@
+//! The dataplane against a real kernel: every test makes its own network namespaces, sends real packets between them,
+//! and leaves nothing behind. Needs root, iproute2, nftables (only to look) and ping.
+
+mod intent;
+mod namespace;
+mod world;
+
+mod hosts;
+mod isolation;
+mod policies;
+mod restart;
+mod routes;
+mod sets;
