@@ -74,7 +74,7 @@ fn is_peer(cluster: &Cluster, namespace: &str, peer: &Value, address: IpAddr) ->
 /// Whether a port is one that the API accepts.
 fn is_readable(port: &Value) -> bool {
     let (first, last) = (port["port"].as_u64(), port["endPort"].as_u64());
-    first.is_none_or(|first| first <= u64::from(u16::MAX)) && (port["endPort"].is_null() || first <= last)
+    first.is_none_or(|first| u16::try_from(first).is_ok()) && (port["endPort"].is_null() || first <= last)
 }
 
 /// Ports are those of the destination; a name is one that the destination pod declares.
