@@ -1,0 +1,74 @@
+//! The admin endpoint: probes for a supervisor, metrics for Prometheus, and the agent's status for people.
+//!
+//! It reads; nothing here changes anything.
+
+mod metrics;
+mod status;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Context as _;
+use axum::{Json, Router, extract::State, http::StatusCode, http::header, response::IntoResponse, routing::get};
+use felix_client::agent;
+use tokio::{net::TcpListener, sync::watch};
+
+use self::metrics::Metrics;
+pub(crate) use self::status::Page;
+use crate::enforcement::Enforced;
+
+/// What the endpoint shows, as it is at the moment of asking.
+#[derive(Clone)]
+pub(crate) struct Views {
+    pub(crate) node: Arc<str>,
+    pub(crate) agent: watch::Receiver<agent::Status>,
+    pub(crate) enforced: watch::Receiver<Enforced>,
+    pub(crate) sync: felix_client::sync::Metrics,
+}
+
+/// A bound endpoint.
+pub(crate) struct Admin {
+    listener: TcpListener,
+    router: Router,
+}
+
+impl Admin {
+    /// Binds, so that a port that is taken is known at start.
+    pub(crate) async fn bind(address: SocketAddr, views: Views) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot serve --admin-listen {address}; is the port taken?"))?;
+        tracing::info!(address = %listener.local_addr()?, "serving /healthz /readyz /metrics /status");
+        Ok(Self { listener, router: router(views) })
+    }
+
+    /// Serves until dropped.
+    pub(crate) async fn serve(self) -> anyhow::Result<()> {
+        axum::serve(self.listener, self.router).await.context("the admin endpoint failed")
+    }
+}
+
+fn router(views: Views) -> Router {
+    let metrics = Arc::new(Metrics::new(&views));
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(readyz))
+        .route("/status", get(async |State(views): State<Views>| Json(Page::of(&views))))
+        .route(
+            "/metrics",
+            get(async move |State(views): State<Views>| {
+                ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics.text(&views))
+            }),
+        )
+        .with_state(views)
+}
+
+/// Ready once the kernel enforces a whole state; being cut off from typha later changes nothing about that.
+async fn readyz(State(views): State<Views>) -> impl IntoResponse {
+    match views.enforced.borrow().revision {
+        Some(_) => (StatusCode::OK, "ok\n".to_owned()),
+        None => {
+            let why = Page::of(&views).why_not_ready();
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"))
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What /metrics says: the sync client's counters, and gauges that are read when they are asked for.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus_client::{encoding::text::encode, metrics::gauge::Gauge, registry::Registry};
+
+use super::Views;
+
+/// The content type of OpenMetrics 1.0.
+pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// All metrics of the process.
+pub(super) struct Metrics {
+    registry: Registry,
+    connected: Gauge,
+    revision: Gauge,
+    applied_revision: Gauge,
+    since_applied_seconds: FloatGauge,
+    apply_seconds: FloatGauge,
+    upstream_age_seconds: FloatGauge,
+    rejected: Gauge,
+    failures: Gauge,
+}
+
+type FloatGauge = Gauge<f64, std::sync::atomic::AtomicU64>;
+
+impl Metrics {
+    pub(super) fn new(views: &Views) -> Self {
+        let mut registry = Registry::with_prefix("felix");
+        views.sync.register(&mut registry);
+        Self {
+            connected: gauge(&mut registry, "connected", "Whether a typha feeds this agent"),
+            revision: gauge(&mut registry, "revision", "The datastore's revision that the agent has computed with"),
+            applied_revision: gauge(&mut registry, "applied_revision", "The revision that the kernel enforces"),
+            since_applied_seconds: float(
+                &mut registry,
+                "since_applied_seconds",
+                "Time since the kernel reached the applied revision",
+            ),
+            apply_seconds: float(&mut registry, "apply_seconds", "How long the kernel took to take the last change"),
+            upstream_age_seconds: float(
+                &mut registry,
+                "upstream_age_seconds",
+                "How old typha's own view of the datastore was when it last said so",
+            ),
+            rejected: gauge(&mut registry, "rejected_resources", "Resources not enforced as written; they fail closed"),
+            failures: gauge(&mut registry, "failures", "Objects that the kernel did not take"),
+            registry,
+        }
+    }
+
+    /// The exposition, with gauges as of now.
+    pub(super) fn text(&self, views: &Views) -> String {
+        self.refresh(views);
+        let mut text = String::new();
+        // Writing into a String cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    fn refresh(&self, views: &Views) {
+        let agent = views.agent.borrow();
+        self.connected.set(i64::from(agent.connected.is_some()));
+        self.revision.set(agent.revision.unwrap_or_default() as i64);
+        self.upstream_age_seconds.set(agent.upstream_age.as_secs_f64());
+        self.rejected.set(agent.rejected.len() as i64);
+        let enforced = views.enforced.borrow();
+        self.applied_revision.set(enforced.revision.unwrap_or_default() as i64);
+        self.apply_seconds.set(enforced.took.as_secs_f64());
+        let applied_at = enforced.applied_at.unwrap_or(UNIX_EPOCH);
+        self.since_applied_seconds.set(SystemTime::now().duration_since(applied_at).unwrap_or_default().as_secs_f64());
+        self.failures.set(enforced.failures.len() as i64);
+    }
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str) -> Gauge {
+    let gauge = Gauge::default();
+    registry.register(name, help, gauge.clone());
+    gauge
+}
+
+fn float(registry: &mut Registry, name: &str, help: &str) -> FloatGauge {
+    let gauge = FloatGauge::default();
+    registry.register(name, help, gauge.clone());
+    gauge
+}

@@ -1,0 +1,99 @@
+//! What /status says: one JSON object, its field names kept.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+
+use super::Views;
+
+/// The agent at one moment.
+#[derive(Debug, Serialize)]
+pub(crate) struct Page {
+    node: String,
+    version: &'static str,
+    /// The replica that feeds the agent; none while there is none.
+    typha: Option<Replica>,
+    /// Why there is none.
+    last_error: Option<String>,
+    /// The datastore's revision that the agent has computed with.
+    revision: Option<u64>,
+    /// The revision that the kernel enforces.
+    applied_revision: Option<u64>,
+    applied_at_unix_ms: Option<u64>,
+    /// How long the kernel took to take the last change.
+    apply_ms: f64,
+    /// How old typha's own view of the datastore was when it last said so.
+    upstream_age_ms: u64,
+    /// Resources that are not enforced as they were written; they fail closed.
+    rejected: Vec<Rejected>,
+    /// What the kernel did not take; tried again until it does.
+    failures: Vec<Failure>,
+}
+
+#[derive(Debug, Serialize)]
+struct Replica {
+    server: String,
+    address: String,
+    /// How the stream began: `snapshot` or `resume`.
+    mode: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Rejected {
+    key: String,
+    reason: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Failure {
+    object: String,
+    reason: String,
+}
+
+impl Page {
+    pub(super) fn of(views: &Views) -> Self {
+        let agent = views.agent.borrow().clone();
+        let enforced = views.enforced.borrow().clone();
+        Self {
+            node: views.node.to_string(),
+            version: env!("CARGO_PKG_VERSION"),
+            typha: agent.connected.map(|connected| Replica {
+                server: connected.server.to_string(),
+                address: connected.address.to_string(),
+                mode: connected.mode.to_string(),
+            }),
+            last_error: agent.last_error,
+            revision: agent.revision,
+            applied_revision: enforced.revision,
+            applied_at_unix_ms: enforced.applied_at.map(unix_ms),
+            apply_ms: enforced.took.as_secs_f64() * 1000.0,
+            upstream_age_ms: u64::try_from(agent.upstream_age.as_millis()).unwrap_or(u64::MAX),
+            rejected: agent
+                .rejected
+                .iter()
+                .map(|each| Rejected { key: each.key.to_string(), reason: each.reason.to_string() })
+                .collect(),
+            failures: enforced
+                .failures
+                .into_iter()
+                .map(|failure| Failure { object: failure.object, reason: failure.reason })
+                .collect(),
+        }
+    }
+
+    pub(super) fn why_not_ready(&self) -> String {
+        if self.revision.is_some() {
+            let failures: Vec<_> = self.failures.iter().map(|failure| failure.reason.as_str()).collect();
+            return format!("the kernel is not programmed yet: {}", failures.join("; "));
+        }
+        match (&self.typha, &self.last_error) {
+            (Some(typha), _) => format!("waiting for the whole state from typha {} at {}", typha.server, typha.address),
+            (None, Some(error)) => error.clone(),
+            (None, None) => "connecting to typha".to_owned(),
+        }
+    }
+}
+
+fn unix_ms(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
