@@ -30,10 +30,15 @@ pub(crate) fn run(cluster: &mut Cluster, examples: &Examples) -> Result<()> {
         Ok((clients_of(survivor_admin).len() == examples.nodes.len()).then_some(()))
     })?;
     say!(
-        "  {} is gone (kill -9). Its {moving} nodes are at {survivor_name} after {}.",
+        "  {} is gone (kill -9). Its nodes ({}) are at {survivor_name} after {}.",
         victim.0,
+        moving.join(", "),
         ms(killed_at.elapsed())
     );
+    for node in &moving {
+        agents::expect_resumed(cluster, node, survivor_name)?;
+    }
+    say!("  {survivor_name} sent no snapshot: they resumed where they were.");
 
     let apply = Apply::run(cluster, &examples.shop_policies)?;
     let enforced = apply.wait_until_enforced(cluster)?;
