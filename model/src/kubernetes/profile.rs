@@ -13,6 +13,9 @@ use crate::{
 /// Label, under each prefix, that holds the name of the namespace or service account itself.
 const NAME_LABEL: &str = "projectcalico.org/name";
 
+/// Label of every namespace that Kubernetes' control plane sets to its name and lets nobody change.
+const KUBERNETES_NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
 /// The profile that endpoints of a namespace inherit from.
 pub(super) fn namespace_profile(namespace: &str) -> String {
     format!("kns.{namespace}")
@@ -26,13 +29,11 @@ pub(super) fn service_account_profile(namespace: &str, name: &str) -> String {
 /// Where no policy selects a pod, its namespace's profile lets everything through.
 pub(super) fn from_namespace(key: &Key, namespace: &MetadataOnly) -> Object<ProfileSpec> {
     let allow = || vec![Rule::new(Action::Allow)];
+    let mut labels = inherited_labels(NAMESPACE_PREFIX, key.name(), namespace);
+    labels.insert(format!("{NAMESPACE_PREFIX}{KUBERNETES_NAME_LABEL}"), key.name().to_owned());
     Object {
         metadata: Metadata { name: namespace_profile(key.name()), ..Metadata::default() },
-        spec: ProfileSpec {
-            ingress: allow(),
-            egress: allow(),
-            labels_to_apply: inherited_labels(NAMESPACE_PREFIX, key.name(), namespace),
-        },
+        spec: ProfileSpec { ingress: allow(), egress: allow(), labels_to_apply: labels },
     }
 }
 

@@ -38,7 +38,11 @@ fn a_namespace_is_a_profile_that_allows() {
             "spec": {
                 "ingress": [{"action": "Allow", "source": {}, "destination": {}}],
                 "egress": [{"action": "Allow", "source": {}, "destination": {}}],
-                "labelsToApply": {"pcns.projectcalico.org/name": "shop", "pcns.team": "a"},
+                "labelsToApply": {
+                    "pcns.kubernetes.io/metadata.name": "shop",
+                    "pcns.projectcalico.org/name": "shop",
+                    "pcns.team": "a",
+                },
             },
         }))
     );

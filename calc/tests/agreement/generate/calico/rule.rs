@@ -91,10 +91,13 @@ fn entity(payload: &Payload, v6: bool) -> impl Strategy<Value = Value> + use<> {
     )
 }
 
+/// By name, by label, or both; neither would ask nothing.
 fn service_accounts() -> impl Strategy<Value = Value> {
-    (option::of(vec(one_of(&["sa1", "sa2"]), 1..2)), option::of(one_of(SERVICE_ACCOUNT_SELECTORS))).prop_map(
-        |(names, selector)| object([("names", names.map(Value::from)), ("selector", selector.map(Value::from))]),
-    )
+    let names = || vec(one_of(&["sa1", "sa2"]), 1..2).prop_map(Some);
+    let selector = || one_of(SERVICE_ACCOUNT_SELECTORS).prop_map(Some);
+    prop_oneof![(names(), Just(None)), (Just(None), selector()), (names(), selector())].prop_map(|(names, selector)| {
+        object([("names", names.map(Value::from)), ("selector", selector.map(Value::from))])
+    })
 }
 
 /// Ports as this payload may have them.
