@@ -28,7 +28,8 @@ impl Process {
         let mut child = command(data_dir).stdout(Stdio::piped()).spawn().expect("our own binary");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("its first line");
-        let endpoint = line.split_whitespace().nth(2).unwrap_or_else(|| panic!("{line:?}")).trim_end_matches(',').to_owned();
+        let endpoint =
+            line.split_whitespace().nth(2).unwrap_or_else(|| panic!("{line:?}")).trim_end_matches(',').to_owned();
         Self { child, endpoint }
     }
 
@@ -93,7 +94,11 @@ async fn a_kill_between_writes_loses_nothing_that_was_acknowledged() {
             .map(|kv| (kv.key_str().unwrap().to_owned(), (kv.value_str().unwrap().parse().unwrap(), kv.mod_revision())))
             .collect();
         for (key, known) in &acknowledged {
-            assert!(values.get(key).is_some_and(|found| found >= known), "{key}: {known:?} became {:?}", values.get(key));
+            assert!(
+                values.get(key).is_some_and(|found| found >= known),
+                "{key}: {known:?} became {:?}",
+                values.get(key)
+            );
         }
         replays_every_revision(&mut client, revision).await;
 
@@ -190,7 +195,10 @@ fn a_file_in_use_is_refused() {
     assert!(matches!(error, EngineError::Locked { .. }), "{error:?}");
     let second = command(directory.path()).output().expect("our own binary");
     let said = String::from_utf8_lossy(&second.stderr);
-    assert!(!second.status.success() && said.contains("in use") && said.contains(&file.display().to_string()), "{said}");
+    assert!(
+        !second.status.success() && said.contains("in use") && said.contains(&file.display().to_string()),
+        "{said}"
+    );
 }
 
 #[test]

@@ -250,3 +250,6 @@ fn to_row(record: &Record) -> Row<'_> {
 fn from_row((create_revision, mod_revision, version, lease, value): Row) -> Record {
     Record { create_revision, mod_revision, version, lease, value: Bytes::copy_from_slice(value) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -215,3 +215,6 @@ fn holds_for(record: Option<&Arc<Record>>, condition: &Compare) -> bool {
         CompareResult::Less => ordering == Ordering::Less,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -145,3 +145,6 @@ fn read_pem(path: &Path, block: &'static str) -> Result<Vec<u8>, ConfigError> {
     let found = text.lines().any(|line| line.starts_with("-----BEGIN ") && line.contains(block));
     if found { Ok(bytes) } else { Err(ConfigError::Pem(path.to_owned(), block)) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,3 +109,6 @@ fn annotate_name(metadata: &mut Map<String, Value>, name: &str) {
         annotations.insert(NAME_ANNOTATION.into(), json!({ "name": name }).to_string().into());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -288,3 +288,6 @@ fn to_update(change: Change) -> Option<Update> {
     let value = change.value.and_then(|stored| project(&key, stored));
     Some(Update { key, value, revision: change.revision })
 }
+
+#[cfg(test)]
+mod tests;

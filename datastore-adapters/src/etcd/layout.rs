@@ -103,3 +103,6 @@ const fn plural(kind: Kind) -> &'static str {
         Kind::WorkloadEndpoint => "workloadendpoints",
     }
 }
+
+#[cfg(test)]
+mod tests;
