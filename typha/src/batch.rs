@@ -48,13 +48,17 @@ pub struct Wanted {
     pub cursor: Cursor,
     /// Tombstones up to this revision bury nothing that the session ever saw.
     pub tombstones_after: Version,
-    /// The datastore's age, as it goes into the checkpoint. Rounded by the caller, so that sessions can share.
-    pub upstream_age_ms: u64,
+    /// Whether a checkpoint shall end the last message, and the datastore's age that goes into it. Rounded by the
+    /// caller, so that sessions can share.
+    pub checkpoint_age_ms: Option<u64>,
 }
 
 /// The batches that sessions share.
-#[derive(Default)]
 pub struct Batches {
+    /// See [`MESSAGE_BYTES`].
+    message_bytes: usize,
+    /// See [`CACHE_BYTES`].
+    cache_bytes: usize,
     state: Mutex<State>,
 }
 
@@ -76,22 +80,42 @@ struct Range {
     from: Cursor,
     tombstones_after: Version,
     to: Version,
-    /// Only the last batch before `to` has a checkpoint, and only there the age matters.
-    upstream_age_ms: Option<u64>,
+    end: End,
+}
+
+/// How a batch ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum End {
+    /// More entries follow on the way to the same view. Only the last batch depends on what a session wants there.
+    More,
+    /// There, with a checkpoint of this age if there is one.
+    Last(Option<u64>),
+}
+
+impl Default for Batches {
+    fn default() -> Self {
+        Self::bounded(MESSAGE_BYTES, CACHE_BYTES)
+    }
 }
 
 impl Batches {
-    /// The next message on the way to `view`. At its end, it is a bare checkpoint.
+    /// Batches with other bounds than the usual ones.
+    pub fn bounded(message_bytes: usize, cache_bytes: usize) -> Self {
+        Self { message_bytes, cache_bytes, state: Mutex::default() }
+    }
+
+    /// The next message on the way to `view`. Who is there already gets a bare checkpoint.
     pub fn next(&self, view: &View, wanted: &Wanted) -> Batch {
         let mut state = self.lock();
-        let middle = Range::of(view, wanted, None);
-        let last = Range::of(view, wanted, Some(wanted.upstream_age_ms));
-        if let Some(batch) = state.made.get(&last).or_else(|| state.made.get(&middle)) {
+        let more = Range::of(view, wanted, End::More);
+        let last = Range::of(view, wanted, End::Last(wanted.checkpoint_age_ms));
+        if let Some(batch) = state.made.get(&last).or_else(|| state.made.get(&more)) {
             return batch.clone();
         }
         // Made under the lock: whoever else wants it waits for it instead of making it too.
-        let batch = make(view, wanted);
-        state.keep(if batch.next.covers(view.revision()) { last } else { middle }, &batch);
+        let batch = make(view, wanted, self.message_bytes);
+        let is_last = batch.next.covers(view.revision());
+        state.keep(if is_last { last } else { more }, &batch, self.cache_bytes);
         batch
     }
 
@@ -115,11 +139,11 @@ impl Batches {
 }
 
 impl State {
-    fn keep(&mut self, range: Range, batch: &Batch) {
+    fn keep(&mut self, range: Range, batch: &Batch, cache_bytes: usize) {
         self.bytes += batch.bytes.len();
         self.order.push_back(range.clone());
         self.made.insert(range, batch.clone());
-        while self.bytes > CACHE_BYTES
+        while self.bytes > cache_bytes
             && let Some(oldest) = self.order.pop_front()
         {
             let dropped = self.made.remove(&oldest);
@@ -129,13 +153,13 @@ impl State {
 }
 
 impl Range {
-    fn of(view: &View, wanted: &Wanted, upstream_age_ms: Option<u64>) -> Self {
+    fn of(view: &View, wanted: &Wanted, end: End) -> Self {
         Self {
             epoch: view.epoch(),
             from: wanted.cursor.clone(),
             tombstones_after: wanted.tombstones_after,
             to: view.revision(),
-            upstream_age_ms,
+            end,
         }
     }
 }
@@ -147,11 +171,11 @@ fn is_recent(snapshot: &View, latest: &View) -> bool {
         && written_bytes <= latest.state_bytes() as u64 / SNAPSHOT_STALE_FRACTION
 }
 
-fn make(view: &View, wanted: &Wanted) -> Batch {
+fn make(view: &View, wanted: &Wanted, message_bytes: usize) -> Batch {
     let mut entries = view.since(&wanted.cursor, wanted.tombstones_after).peekable();
     let mut taken: Vec<&Entry> = Vec::new();
     let mut length = 0;
-    while let Some(entry) = entries.next_if(|entry| taken.is_empty() || length + entry.encoded().len() <= MESSAGE_BYTES)
+    while let Some(entry) = entries.next_if(|entry| taken.is_empty() || length + entry.encoded().len() <= message_bytes)
     {
         length += entry.encoded().len();
         taken.push(entry);
@@ -161,10 +185,11 @@ fn make(view: &View, wanted: &Wanted) -> Batch {
         // A client may be ahead by revisions that changed nothing; it is not told to go back.
         _ => Cursor::after(view.revision().max(wanted.cursor.complete_to())),
     };
-    let checkpoint = next.covers(view.revision()).then(|| Checkpoint {
+    let age_ms = wanted.checkpoint_age_ms.filter(|_| next.covers(view.revision()));
+    let checkpoint = age_ms.map(|upstream_age_ms| Checkpoint {
         revision: next.complete_to(),
         digest: Bytes::copy_from_slice(&view.digest().to_bytes()),
-        upstream_age_ms: wanted.upstream_age_ms,
+        upstream_age_ms,
         in_sync: true,
     });
     Batch { bytes: frame::concatenate(&taken, checkpoint), next }

@@ -235,14 +235,20 @@ impl Stream {
         if is_told && self.cursor.covers(target.revision()) {
             return Next::Nothing;
         }
-        let (cursor, tombstones_after) = (self.cursor.clone(), self.tombstones_after);
-        let wanted = Wanted { cursor, tombstones_after, upstream_age_ms: upstream_age_ms(latest, now) };
+        // A shared snapshot may be a little old. The client is told where it is only when it has the rest too: it may
+        // have seen that already, before it lost its state.
+        let is_latest = target.revision() == view.revision();
+        let wanted = Wanted {
+            cursor: self.cursor.clone(),
+            tombstones_after: self.tombstones_after,
+            checkpoint_age_ms: is_latest.then(|| upstream_age_ms(latest, now)),
+        };
         let batch = batches.next(&target, &wanted);
         self.cursor = batch.next;
         if self.cursor.covers(target.revision()) {
             self.tombstones_after = self.cursor.complete_to();
             self.snapshot = None;
-            self.told_at_beat = Some(latest.beat);
+            self.told_at_beat = is_latest.then_some(latest.beat);
         }
         Next::Batch(batch.bytes)
     }

@@ -1,1 +1,124 @@
+//! Batches are complete messages, shared where they can be, bounded everywhere.
 
+use bytes::Buf as _;
+use model::{Key, Kind, Update};
+use prost::Message as _;
+use proto::sync::v1 as wire;
+
+use super::*;
+use crate::store::Store;
+
+const SMALL: usize = 100;
+
+fn store(keys: u64, value: &[u8]) -> Store {
+    let mut store = Store::new(1, 0);
+    for revision in 1..=keys {
+        store.apply(revision, &[put(revision, revision, value)]);
+    }
+    store
+}
+
+fn put(number: u64, revision: Version, value: &[u8]) -> Update {
+    let key = Key::global(Kind::GlobalNetworkSet, format!("set-{number}"));
+    Update { key, value: Some(Bytes::copy_from_slice(value)), revision }
+}
+
+fn wanted(since: Version) -> Wanted {
+    Wanted { cursor: Cursor::after(since), tombstones_after: since, checkpoint_age_ms: Some(0) }
+}
+
+fn decode(batch: &Batch) -> wire::Batch {
+    let mut bytes = batch.bytes.clone();
+    assert_eq!(bytes.get_u8(), NOT_COMPRESSED);
+    assert_eq!(bytes.get_u32() as usize, bytes.len());
+    wire::Batch::decode(bytes).expect("a batch")
+}
+
+#[test]
+fn a_range_becomes_messages_of_bounded_length_with_one_checkpoint_at_the_end() {
+    let view = store(50, b"value").view();
+    let batches = Batches::bounded(SMALL, CACHE_BYTES);
+    let (mut wanted, mut revisions, mut messages) = (wanted(0), Vec::new(), 0);
+    let checkpoint = loop {
+        let batch = batches.next(&view, &wanted);
+        let message = decode(&batch);
+        assert!(message.entries.iter().map(wire::Entry::encoded_len).sum::<usize>() <= SMALL);
+        (revisions.extend(message.entries.iter().map(|entry| entry.revision)), messages += 1);
+        wanted.cursor = batch.next;
+        if let Some(checkpoint) = message.checkpoint {
+            break checkpoint;
+        }
+    };
+    assert_eq!(revisions, (1..=50).collect::<Vec<_>>());
+    assert!(messages > 10, "{messages}");
+    assert_eq!((checkpoint.revision, checkpoint.in_sync), (50, true));
+    assert_eq!(*checkpoint.digest, view.digest().to_bytes());
+    assert!(wanted.cursor.covers(50));
+}
+
+#[test]
+fn an_entry_that_is_longer_than_a_message_travels_alone() {
+    let view = store(3, &[7; 2 * SMALL]).view();
+    let batch = Batches::bounded(SMALL, CACHE_BYTES).next(&view, &wanted(0));
+    assert_eq!(decode(&batch).entries.len(), 1);
+}
+
+#[test]
+fn sessions_at_the_same_place_share_the_bytes() {
+    let view = store(10, b"value").view();
+    let batches = Batches::default();
+    let (one, other) = (batches.next(&view, &wanted(4)), batches.next(&view, &wanted(4)));
+    assert_eq!(one.bytes.as_ptr(), other.bytes.as_ptr());
+    assert_ne!(one.bytes.as_ptr(), batches.next(&view, &wanted(5)).bytes.as_ptr());
+}
+
+#[test]
+fn only_the_message_with_the_checkpoint_depends_on_age() {
+    let view = store(10, b"value").view();
+    let batches = Batches::bounded(SMALL, CACHE_BYTES);
+    let later = Wanted { checkpoint_age_ms: Some(4000), ..wanted(0) };
+    assert_eq!(batches.next(&view, &wanted(0)).bytes.as_ptr(), batches.next(&view, &later).bytes.as_ptr());
+    let (early, late) = (
+        batches.next(&view, &wanted(10)),
+        batches.next(&view, &Wanted { checkpoint_age_ms: Some(4000), ..wanted(10) }),
+    );
+    assert_eq!(decode(&early).checkpoint.map(|checkpoint| checkpoint.upstream_age_ms), Some(0));
+    assert_eq!(decode(&late).checkpoint.map(|checkpoint| checkpoint.upstream_age_ms), Some(4000));
+}
+
+#[test]
+fn a_message_without_checkpoint_is_not_mistaken_for_one_that_has_it() {
+    let view = store(10, b"value").view();
+    let batches = Batches::default();
+    let without = Wanted { checkpoint_age_ms: None, ..wanted(0) };
+    assert_eq!(decode(&batches.next(&view, &without)).checkpoint, None);
+    assert!(decode(&batches.next(&view, &wanted(0))).checkpoint.is_some());
+}
+
+#[test]
+fn what_is_kept_is_bounded() {
+    let view = store(200, b"value").view();
+    let batches = Batches::bounded(SMALL, 10 * SMALL);
+    for since in 0..200 {
+        batches.next(&view, &wanted(since));
+        let state = batches.lock();
+        assert!(state.bytes <= 10 * SMALL);
+        assert_eq!(state.bytes, state.made.values().map(|batch| batch.bytes.len()).sum::<usize>());
+        assert_eq!(state.order.len(), state.made.len());
+    }
+}
+
+#[test]
+fn clients_share_a_snapshot_until_too_much_has_changed() {
+    let mut store = store(100, b"value");
+    let batches = Batches::default();
+    let first = batches.snapshot(&Arc::new(store.view()));
+    store.apply(101, &[put(1, 101, b"value")]);
+    assert_eq!(batches.snapshot(&Arc::new(store.view())).revision(), first.revision());
+    for revision in 102..=120 {
+        store.apply(revision, &[put(1, revision, b"value")]);
+    }
+    batches.retire(&store.view());
+    assert!(batches.lock().snapshot.is_none(), "it would keep old entries in memory");
+    assert_eq!(batches.snapshot(&Arc::new(store.view())).revision(), 120);
+}

@@ -39,7 +39,7 @@ impl Relist {
     }
 
     /// The list is complete as of `revision`: what was not listed does not exist. The result is the store to go on
-    /// with; `Err` returns what was started from, where the list is older than that.
+    /// with.
     pub fn finish(mut self, revision: Version) -> Result<Store, ListIsOlder> {
         let current = self.store.revision();
         if revision < current {
