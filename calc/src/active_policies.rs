@@ -14,7 +14,7 @@ use model::{
 };
 
 use crate::{
-    label_index::{ClassId, LabelIndex, SubscriptionId},
+    label_index::{Class, ClassId, LabelIndex, SubscriptionId},
     policies::PolicyHead,
     policy_order::{PolicyPlace, TierPlace, Tiers},
 };
@@ -125,7 +125,7 @@ impl ActivePolicies {
         let mut resolved: HashMap<&[SubscriptionId], Arc<AppliedTiers>> = HashMap::new();
         let mut affected = Vec::new();
         for class in std::mem::take(&mut self.dirty) {
-            if !index.classes.get(class).is_some_and(|class| class.is_wanted()) {
+            if !index.classes.get(class).is_some_and(Class::is_wanted) {
                 self.by_class.remove(&class);
                 continue;
             }

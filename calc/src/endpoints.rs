@@ -51,7 +51,7 @@ pub(crate) fn workload(
             interface: spec.interface_name.as_str().into(),
             addresses: addresses.iter().copied().collect(),
         };
-        local_endpoint(key, &spec.node, attachment)
+        Box::new(local_endpoint(key, &spec.node, attachment))
     });
     let endpoint = Endpoint {
         node: symbols.acquire(&spec.node),
@@ -76,7 +76,7 @@ pub(crate) fn host(
     }
     let local = nodes.want(&spec.node).then(|| {
         let attachment = host_attachment(&spec.interface_name, &spec.expected_ips);
-        local_endpoint(key, &spec.node, attachment)
+        Box::new(local_endpoint(key, &spec.node, attachment))
     });
     let addresses: BTreeSet<IpAddr> = spec.expected_ips.into_iter().collect();
     let endpoint = Endpoint {
@@ -104,7 +104,9 @@ pub(crate) fn unknown_network_set(key: &Key, labels: Labels) -> Labelled {
 pub(crate) fn release_symbols(symbols: &mut Symbols, content: &Content) {
     if let Content::Endpoint(endpoint) = content {
         symbols.release(endpoint.node);
-        endpoint.ports.iter().for_each(|port| symbols.release(port.name));
+        for port in &endpoint.ports {
+            symbols.release(port.name);
+        }
     }
 }
 
@@ -131,9 +133,9 @@ fn namespaced_labels(mut labels: Labels, key: &Key) -> Labels {
 fn full_length_addresses(nets: &[IpNet]) -> Result<Box<[IpAddr]>, String> {
     let addresses: BTreeSet<IpAddr> = nets
         .iter()
-        .map(|net| match net.prefix_len() == net.max_prefix_len() {
-            true => Ok(net.addr()),
-            false => Err(format!("spec.ipNetworks: {net} is more than one address")),
+        .map(|net| {
+            let is_address = net.prefix_len() == net.max_prefix_len();
+            is_address.then(|| net.addr()).ok_or_else(|| format!("spec.ipNetworks: {net} is more than one address"))
         })
         .collect::<Result<_, _>>()?;
     Ok(addresses.into_iter().collect())
@@ -159,6 +161,6 @@ fn host_attachment(interface: &str, expected: &[IpAddr]) -> Attachment {
     Attachment::Host { interface, expected_addresses: expected.iter().copied().collect() }
 }
 
-fn local_endpoint(key: &Key, node: &str, attachment: Attachment) -> Box<LocalEndpoint> {
-    Box::new(LocalEndpoint { id: EndpointId(key.to_string().into()), node: node.into(), attachment })
+fn local_endpoint(key: &Key, node: &str, attachment: Attachment) -> LocalEndpoint {
+    LocalEndpoint { id: EndpointId(key.to_string().into()), node: node.into(), attachment }
 }

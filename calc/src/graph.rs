@@ -53,6 +53,7 @@ impl Nodes {
 
 /// What a key holds.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "handed over once and never kept")]
 pub enum Input {
     /// This resource, of the key's kind.
     Present(Resource),

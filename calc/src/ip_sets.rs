@@ -122,12 +122,16 @@ impl IpSets {
 
     /// An item came into a class, which these subscriptions match.
     pub(crate) fn item_joined(&mut self, subscriptions: &[SubscriptionId], item: &Item) {
-        subscriptions.iter().for_each(|subscription| self.contribute(*subscription, item, true));
+        for subscription in subscriptions {
+            self.contribute(*subscription, item, true);
+        }
     }
 
     /// An item left a class, which these subscriptions match.
     pub(crate) fn item_left(&mut self, subscriptions: &[SubscriptionId], item: &Item) {
-        subscriptions.iter().for_each(|subscription| self.contribute(*subscription, item, false));
+        for subscription in subscriptions {
+            self.contribute(*subscription, item, false);
+        }
     }
 
     /// Selectors match, or do not match any more, a class with items in it.

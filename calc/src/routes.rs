@@ -38,7 +38,7 @@ struct Destination {
 }
 
 impl Destination {
-    fn from_node(&self, node: &Arc<str>) -> Option<RouteIntent> {
+    fn seen_from(&self, node: &Arc<str>) -> Option<RouteIntent> {
         self.at.get(node).cloned().or_else(|| {
             let (target, next_hop) = self.elsewhere.as_ref().filter(|(target, _)| target != node)?;
             Some(RouteIntent::RemoteNode { node: target.clone(), next_hop: *next_hop })
@@ -79,12 +79,12 @@ impl Routes {
     }
 
     /// Takes a node's addresses in, or out.
-    pub(crate) fn set_node(&mut self, name: &str, bgp: Option<NodeBgpSpec>) {
-        let old = match bgp.clone() {
-            Some(bgp) => self.nodes.insert(name.into(), bgp),
+    pub(crate) fn set_node(&mut self, name: &str, bgp: Option<&NodeBgpSpec>) {
+        let old = match bgp {
+            Some(bgp) => self.nodes.insert(name.into(), bgp.clone()),
             None => self.nodes.remove(name),
         };
-        if old != bgp {
+        if old.as_ref() != bgp {
             // Nodes change rarely, and a change concerns all that lives there.
             self.dirty.extend(self.holders.keys().copied().map(IpNet::from));
             self.dirty.extend(self.blocks.prefixes());
@@ -144,10 +144,10 @@ impl Routes {
             let old = self.published.get(&prefix).cloned().unwrap_or_default();
             if new != old {
                 tell_difference(&prefix, &old, &new, told.intersection(&self.told), output);
-                match new == Destination::default() {
-                    true => self.published.remove(&prefix),
-                    false => self.published.insert(prefix, new),
-                };
+                self.published.remove(&prefix);
+                if new != Destination::default() {
+                    self.published.insert(prefix, new);
+                }
             }
         }
         for new in self.told.difference(&told) {
@@ -164,7 +164,7 @@ impl Routes {
     /// Everything to a node that came, or nothing any more to one that left.
     fn tell_all(&self, node: &Arc<str>, output: &mut Output, exists: bool) {
         for (prefix, destination) in &self.published {
-            if let Some(route) = destination.from_node(node) {
+            if let Some(route) = destination.seen_from(node) {
                 output.delta(node).routes.insert(*prefix, exists.then_some(route));
             }
         }
@@ -225,8 +225,8 @@ fn tell_difference<'a>(
     output: &mut Output,
 ) {
     for node in nodes {
-        let route = new.from_node(node);
-        if route != old.from_node(node) {
+        let route = new.seen_from(node);
+        if route != old.seen_from(node) {
             output.delta(node).routes.insert(*prefix, route);
         }
     }

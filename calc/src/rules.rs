@@ -40,7 +40,11 @@ fn translate(
     };
     let source = peer(&rule.source, "source")?;
     let destination = peer(&rule.destination, "destination")?;
-    let Some(ip_version) = ip_version(rule)? else { return Ok(None) };
+    let ip_version = match ip_version(rule)? {
+        IpVersion::Any => None,
+        IpVersion::Only(version) => Some(version),
+        IpVersion::Contradictory => return Ok(None),
+    };
     Ok(Some(RuleIntent {
         action: match rule.action {
             Action::Allow => RuleAction::Allow,
@@ -145,10 +149,18 @@ impl Translation<'_> {
     }
 }
 
-/// The IP version that a rule is for: as it says, as its protocol implies, as its negated prefixes imply (to be
-/// outside a prefix means something in that prefix's family only). None of it: any. The outer `None`: it can match
-/// nothing.
-fn ip_version(rule: &Rule) -> Result<Option<Option<u8>>, String> {
+/// The IP version that a rule is for.
+enum IpVersion {
+    Any,
+    /// 4 or 6.
+    Only(u8),
+    /// Both at once, so it can match nothing.
+    Contradictory,
+}
+
+/// As the rule says, as its protocol implies, and as its negated prefixes imply: to be outside a prefix means something
+/// in that prefix's family only.
+fn ip_version(rule: &Rule) -> Result<IpVersion, String> {
     if let Some(version) = rule.ip_version.filter(|version| ![4, 6].contains(version)) {
         return Err(format!(".ipVersion: {version} is neither 4 nor 6"));
     }
@@ -160,8 +172,11 @@ fn ip_version(rule: &Rule) -> Result<Option<Option<u8>>, String> {
     let demands =
         [rule.ip_version, by_protocol, only_version(&rule.source.not_nets), only_version(&rule.destination.not_nets)];
     let mut demands = demands.into_iter().flatten();
-    let first = demands.next();
-    Ok(if demands.all(|version| Some(version) == first) { Some(first) } else { None })
+    Ok(match demands.next() {
+        None => IpVersion::Any,
+        Some(first) if demands.all(|version| version == first) => IpVersion::Only(first),
+        Some(_) => IpVersion::Contradictory,
+    })
 }
 
 /// The IP version of prefixes that are all of one.

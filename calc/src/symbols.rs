@@ -32,15 +32,12 @@ impl Symbols {
         }
         let text: Arc<str> = text.into();
         let slot = Slot { text: text.clone(), holders: 1 };
-        let symbol = match self.free.pop() {
-            Some(symbol) => {
-                self.slots[symbol.0 as usize] = slot;
-                symbol
-            }
-            None => {
-                self.slots.push(slot);
-                Symbol(self.slots.len() as u32 - 1)
-            }
+        let symbol = if let Some(symbol) = self.free.pop() {
+            self.slots[symbol.0 as usize] = slot;
+            symbol
+        } else {
+            self.slots.push(slot);
+            Symbol(self.slots.len() as u32 - 1)
         };
         self.by_text.insert(text, symbol);
         symbol

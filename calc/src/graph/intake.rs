@@ -61,7 +61,7 @@ impl Graph {
             }
             Resource::Tier(tier) => self.policies.set_tier(&self.index, key.name(), Some(&tier.spec)),
             Resource::IpamBlock(block) => self.routes.set_block(key, Some(&block)),
-            Resource::Node(node) => self.routes.set_node(key.name(), Some(node.spec.bgp.unwrap_or_default())),
+            Resource::Node(node) => self.routes.set_node(key.name(), Some(&node.spec.bgp.unwrap_or_default())),
             Resource::IpPool(_) | Resource::FelixConfiguration(_) | Resource::ClusterInformation => {}
         }
         self.stand_ins.remove(key);
@@ -161,8 +161,13 @@ impl Graph {
                     .and_then(|object| endpoints::host(&mut self.index.symbols, &self.nodes, key, object).ok());
                 self.place(key, host);
             }
-            Kind::WorkloadEndpoint | Kind::Pod => {}
-            Kind::IpamBlock | Kind::Node | Kind::IpPool | Kind::FelixConfiguration | Kind::ClusterInformation => {}
+            Kind::WorkloadEndpoint
+            | Kind::Pod
+            | Kind::IpamBlock
+            | Kind::Node
+            | Kind::IpPool
+            | Kind::FelixConfiguration
+            | Kind::ClusterInformation => {}
         }
     }
 

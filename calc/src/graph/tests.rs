@@ -1,5 +1,7 @@
 //! The graph as its owner sees it: resources in, intent of nodes out.
 
+#![expect(clippy::needless_pass_by_value, reason = "JSON literals read best where they are made")]
+
 mod broken;
 mod properties;
 
@@ -112,7 +114,7 @@ fn a_policy_reaches_the_node_of_its_endpoint_with_its_set_complete() {
     let node = told.node("n1");
     let (id, members) = only_set(node);
     assert_eq!(members, [net("10.0.2.1/32")]);
-    assert_eq!(policy(node, "NetworkPolicy/shop/p")[0].source.ip_sets, [id.clone()]);
+    assert_eq!(policy(node, "NetworkPolicy/shop/p")[0].source.ip_sets, std::slice::from_ref(id));
     let endpoint = &node.endpoints[&EndpointId::from("Pod/shop/web")];
     assert_eq!(&*endpoint.ingress[0].name, "default");
     assert_eq!(endpoint.ingress[0].default_action, DefaultAction::Deny);

@@ -37,7 +37,9 @@ impl Members {
                 _ => counted.push((net, 1)),
             }
         }
-        counted.iter().for_each(|(net, _)| members.lengths.add(net));
+        for (net, _) in &counted {
+            members.lengths.add(net);
+        }
         members.nets = counted.into_iter().collect();
         members
     }
@@ -70,7 +72,9 @@ impl Members {
         }
         self.lengths.add(&net);
         if !self.is_covered(&net) {
-            self.outermost_within(net).into_iter().for_each(|inner| self.note(SetMember::Net(inner), false));
+            for inner in self.outermost_within(net) {
+                self.note(SetMember::Net(inner), false);
+            }
             self.note(SetMember::Net(net), true);
         }
     }
@@ -85,7 +89,9 @@ impl Members {
         self.nets.remove(&net);
         self.lengths.remove(&net);
         if !self.is_covered(&net) {
-            self.outermost_within(net).into_iter().for_each(|inner| self.note(SetMember::Net(inner), true));
+            for inner in self.outermost_within(net) {
+                self.note(SetMember::Net(inner), true);
+            }
             self.note(SetMember::Net(net), false);
         }
     }
@@ -113,7 +119,7 @@ impl Members {
     pub(crate) fn complete(&self) -> IpSet {
         let members = match self.kind {
             SetKind::AddressPort => self.ports.keys().copied().collect(),
-            SetKind::Net => self.visible(self.nets.keys()).map(SetMember::Net).collect(),
+            SetKind::Net => visible(self.nets.keys()).map(SetMember::Net).collect(),
         };
         IpSet { kind: self.kind, members }
     }
@@ -151,20 +157,20 @@ impl Members {
             return Vec::new();
         }
         let last = IpNet::from(net.broadcast());
-        self.visible(self.nets.range(net..=last).map(|(inner, _)| inner).filter(|inner| **inner != net)).collect()
+        visible(self.nets.range(net..=last).map(|(inner, _)| inner).filter(|inner| **inner != net)).collect()
     }
+}
 
-    /// Of prefixes in order, those that no earlier one covers: a wider prefix sorts before all that it covers.
-    fn visible<'a>(&self, nets: impl Iterator<Item = &'a IpNet>) -> impl Iterator<Item = IpNet> {
-        let mut outer: Option<IpNet> = None;
-        nets.copied().filter(move |net| {
-            let is_visible = outer.is_none_or(|outer| !outer.contains(net));
-            if is_visible {
-                outer = Some(*net);
-            }
-            is_visible
-        })
-    }
+/// Of prefixes in order, those that no earlier one covers: a wider prefix sorts before all that it covers.
+fn visible<'a>(nets: impl Iterator<Item = &'a IpNet>) -> impl Iterator<Item = IpNet> {
+    let mut outer: Option<IpNet> = None;
+    nets.copied().filter(move |net| {
+        let is_visible = outer.is_none_or(|outer| !outer.contains(net));
+        if is_visible {
+            outer = Some(*net);
+        }
+        is_visible
+    })
 }
 
 /// How many prefixes have each length.

@@ -118,8 +118,8 @@ impl Classes {
         let Some(class) = self.slots[id.index()].take() else { return };
         debug_assert!(class.items.is_empty());
         self.by_identity.remove(&class.identity);
-        for &(name, value) in &class.identity.labels {
-            remove_posting(&mut self.own, name, value, id);
+        for &pair in &class.identity.labels {
+            remove_posting(&mut self.own, pair, &id);
         }
         release_pairs(symbols, &class.identity.labels);
         for &number in &class.identity.profiles {
@@ -154,8 +154,8 @@ impl Classes {
         let labels = acquire_pairs(symbols, labels);
         let old = std::mem::replace(&mut profile.labels, labels.clone());
         let affected = if old == labels { Vec::new() } else { profile.classes.iter().copied().collect() };
-        for &(name, value) in &old {
-            remove_posting(&mut self.inherited, name, value, number);
+        for &pair in &old {
+            remove_posting(&mut self.inherited, pair, &number);
         }
         for &(name, value) in &labels {
             self.inherited.entry(name).or_default().entry(value).or_default().insert(number);
@@ -264,10 +264,10 @@ fn select<'a, T>(
     any.chain(some)
 }
 
-fn remove_posting<T: Ord>(postings: &mut Postings<T>, name: Symbol, value: Symbol, item: T) {
+fn remove_posting<T: Ord>(postings: &mut Postings<T>, (name, value): Pair, item: &T) {
     let Some(by_value) = postings.get_mut(&name) else { return };
     if let Some(items) = by_value.get_mut(&value) {
-        items.remove(&item);
+        items.remove(item);
         if items.is_empty() {
             by_value.remove(&value);
         }

@@ -251,7 +251,9 @@ fn release_anchor(symbols: &mut Symbols, anchor: Option<Anchor>) {
         Some(Anchor::Has(name)) => symbols.release(name),
         Some(Anchor::OneOf(name, values)) => {
             symbols.release(name);
-            values.into_iter().for_each(|value| symbols.release(value));
+            for value in values {
+                symbols.release(value);
+            }
         }
         Some(Anchor::Anything | Anchor::Nothing) | None => {}
     }

@@ -74,8 +74,8 @@ impl Blocks {
     pub(crate) fn covering(&self, address: IpAddr) -> Option<&Arc<str>> {
         let family = address.is_ipv6();
         let lengths = self.lengths.range((family, 0)..=(family, u8::MAX)).rev();
-        let prefixes = lengths.filter_map(|((_, length), _)| IpNet::new(address, *length).ok());
-        prefixes.filter_map(|prefix| self.owner(&prefix.trunc())).next()
+        let mut prefixes = lengths.filter_map(|((_, length), _)| IpNet::new(address, *length).ok());
+        prefixes.find_map(|prefix| self.owner(&prefix.trunc()))
     }
 }
 

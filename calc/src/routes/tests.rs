@@ -30,7 +30,7 @@ impl World {
 
     fn node(&mut self, name: &str, address: &str) {
         let bgp = NodeBgpSpec { ipv4_address: Some(address.parse().unwrap()), ipv6_address: None };
-        self.routes.set_node(name, Some(bgp));
+        self.routes.set_node(name, Some(&bgp));
     }
 
     fn pod(&mut self, name: &str, node: &str, address: &str) -> ItemId {

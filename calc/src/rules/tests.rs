@@ -1,5 +1,7 @@
 //! Each field of a rule, and what it becomes.
 
+#![expect(clippy::needless_pass_by_value, reason = "JSON literals read best where they are made")]
+
 use serde_json::{Value, json};
 
 use super::*;
