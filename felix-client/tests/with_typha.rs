@@ -178,7 +178,7 @@ async fn a_cut_costs_only_what_changed_meanwhile() {
     lab.fill(2000).await;
     let typha = lab.replica("typha-a").await;
     let proxy = Proxy::start(typha.address()).await;
-    let mut client = Running::start(lab.config(&[proxy.address.clone()]));
+    let mut client = Running::start(lab.config(std::slice::from_ref(&proxy.address)));
     client.reach(2000).await;
 
     proxy.cut().await;
@@ -213,7 +213,7 @@ async fn a_replica_that_just_started_takes_its_clients_back() {
     lab.fill(500).await;
     let old = lab.replica("typha-a").await;
     let proxy = Proxy::start(old.address()).await;
-    let mut client = Running::start(lab.config(&[proxy.address.clone()]));
+    let mut client = Running::start(lab.config(std::slice::from_ref(&proxy.address)));
     client.reach(500).await;
     lab.write(&[("late", Some("{}"))], &[]).await;
     let new = lab.replica("typha-a").await;
