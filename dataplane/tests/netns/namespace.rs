@@ -26,6 +26,8 @@ impl Namespace {
         let (ready, started) = channel();
         let thread = std::thread::spawn(move || {
             let made = unshare(CloneFlags::CLONE_NEWNET).map(|()| gettid());
+            // Interfaces made here have usable IPv6 addresses at once; a kernel without IPv6 fails later, by name.
+            let _ = std::fs::write("/proc/sys/net/ipv6/conf/default/accept_dad", "0");
             ready.send(made).unwrap();
             for job in inbox {
                 job();

@@ -105,6 +105,11 @@ impl World {
         }
     }
 
+    /// Empty where there is no table.
+    pub fn nft_list_if_any(&self) -> String {
+        self.node.try_command("nft list table inet cattail").1
+    }
+
     pub fn nft_list(&self) -> String {
         self.node.command("nft list table inet cattail")
     }
