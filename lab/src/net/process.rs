@@ -18,7 +18,7 @@ use nix::{
     sched::{CloneFlags, setns},
     sys::{
         prctl,
-        signal::{Signal, kill},
+        signal::{SigSet, Signal, kill},
     },
     unistd::Pid,
 };
@@ -67,10 +67,12 @@ impl Process {
         command.args(&spec.arguments).stdin(Stdio::null()).stdout(log).stderr(errors);
         // A group of its own: Ctrl-C reaches us alone, and we end children in order.
         command.process_group(0);
-        // SAFETY: between fork and exec the closure makes two system calls and touches no memory that other threads
+        // SAFETY: between fork and exec the closure makes three system calls and touches no memory that other threads
         // could have left locked or half written.
         unsafe {
             command.pre_exec(move || {
+                // Signals that the parent blocks to wait for them would never reach the child.
+                SigSet::empty().thread_set_mask()?;
                 prctl::set_pdeathsig(Signal::SIGKILL)?;
                 setns(&netns, CloneFlags::CLONE_NEWNET).map_err(io::Error::from)
             });

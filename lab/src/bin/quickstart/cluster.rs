@@ -1,7 +1,7 @@
 //! The cluster: a laboratory with everything that runs in it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     ffi::OsString,
     fs,
     net::{IpAddr, SocketAddr},
@@ -86,9 +86,11 @@ impl Cluster {
         Ok(())
     }
 
-    /// Names of all pods and hosts that are there.
-    pub(crate) fn present(&self) -> BTreeSet<String> {
-        self.lab.pods().map(|pod| pod.name().to_owned()).collect()
+    /// Names of all pods and hosts that are there, in the order of the manifests.
+    pub(crate) fn present(&self, examples: &Examples) -> Vec<String> {
+        let pods = examples.pods.iter().chain([&examples.arrival]).map(PodExample::full_name);
+        let hosts = examples.expected.outside.iter().map(|host| host.name.clone());
+        pods.chain(hosts).filter(|name| self.lab.pod(name).is_some()).collect()
     }
 
     /// A pod's or host's address.

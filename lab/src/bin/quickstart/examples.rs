@@ -51,6 +51,13 @@ pub(crate) struct PodExample {
     pub(crate) listen: Vec<Listen>,
 }
 
+impl PodExample {
+    /// `namespace/name`, as the expected matrix names it.
+    pub(crate) fn full_name(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+}
+
 impl Examples {
     /// Reads the folder.
     pub(crate) fn read(folder: &Path) -> Result<Self> {

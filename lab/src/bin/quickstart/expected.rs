@@ -88,23 +88,34 @@ impl Expected {
 
     /// Every pair of those that are there, for every port that the file knows. Hosts outside are not asked about each
     /// other: nothing of ours is between them.
-    pub(crate) fn cells(&self, policies: Policies, present: &BTreeSet<String>) -> Result<Vec<Cell>> {
-        let mut allowed: BTreeMap<(String, Probe), BTreeSet<String>> = BTreeMap::new();
-        let changed = if policies == Policies::Changed { &self.after_policy_change[..] } else { &[] };
-        for row in self.start.iter().chain(changed) {
-            let sources: BTreeSet<String> = self.members(&row.from)?.into_iter().collect();
-            for to in self.members(std::slice::from_ref(&row.to))? {
-                allowed.insert((to, parse_probe(&row.probe)?), sources.clone());
-            }
-        }
+    pub(crate) fn cells(&self, policies: Policies, present: &[String]) -> Result<Vec<Cell>> {
         let mut cells = Vec::new();
-        for ((to, probe), sources) in allowed.iter().filter(|((to, _), _)| present.contains(to)) {
-            for from in present.iter().filter(|&from| from != to && !(self.is_outside(from) && self.is_outside(to))) {
-                let allowed = sources.contains(from);
-                cells.push(Cell { from: from.clone(), to: to.clone(), probe: *probe, allowed });
+        for (to, probe, sources) in self.lines(policies)? {
+            if !present.contains(&to) {
+                continue;
+            }
+            for from in present.iter().filter(|&from| *from != to && !(self.is_outside(from) && self.is_outside(&to))) {
+                cells.push(Cell { from: from.clone(), to: to.clone(), probe, allowed: sources.contains(from) });
             }
         }
         Ok(cells)
+    }
+
+    /// Destination, port and sources of every line, groups resolved, in the file's order.
+    fn lines(&self, policies: Policies) -> Result<Vec<(String, Probe, BTreeSet<String>)>> {
+        let mut lines: Vec<(String, Probe, BTreeSet<String>)> = Vec::new();
+        let changed = if policies == Policies::Changed { &self.after_policy_change[..] } else { &[] };
+        for row in self.start.iter().chain(changed) {
+            let probe = parse_probe(&row.probe)?;
+            let sources: BTreeSet<String> = self.members(&row.from)?.into_iter().collect();
+            for to in self.members(std::slice::from_ref(&row.to))? {
+                match lines.iter_mut().find(|line| line.0 == to && line.1 == probe) {
+                    Some(line) => line.2 = sources.clone(),
+                    None => lines.push((to, probe, sources.clone())),
+                }
+            }
+        }
+        Ok(lines)
     }
 
     fn is_outside(&self, name: &str) -> bool {

@@ -1,7 +1,5 @@
 //! The connectivity matrix: expected by the file, measured by packets, printed side by side.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context as _, Result, bail};
 use lab::net::probe::{self, Attempt, Outcome, PATIENCE, Probe};
 
@@ -26,10 +24,11 @@ pub(crate) enum Show {
 
 /// Sends real packets for every cell and compares. An error names every cell that is wrong.
 pub(crate) fn check(cluster: &Cluster, examples: &Examples, policies: Policies, show: Show) -> Result<()> {
-    let cells = examples.expected.cells(policies, &cluster.present())?;
+    let present = cluster.present(examples);
+    let cells = examples.expected.cells(policies, &present)?;
     let outcomes = measure(cluster, &cells)?;
     if show == Show::Table {
-        print(&cells, &outcomes);
+        print(&present, &cells, &outcomes);
     }
     let wrong: Vec<String> =
         cells.iter().zip(&outcomes).filter(|(cell, outcome)| !is_right(cell, **outcome)).map(describe).collect();
@@ -84,26 +83,20 @@ fn tally(cells: &[Cell]) -> String {
     )
 }
 
-/// One row for each port, one column for each source.
-fn print(cells: &[Cell], outcomes: &[Outcome]) {
-    let mut rows: BTreeMap<(Probe, &str), BTreeMap<&str, String>> = BTreeMap::new();
-    let mut sources: Vec<&str> = Vec::new();
-    for (cell, outcome) in cells.iter().zip(outcomes) {
-        if !sources.contains(&cell.from.as_str()) {
-            sources.push(&cell.from);
-        }
-        rows.entry((cell.probe, &cell.to)).or_default().insert(&cell.from, marks(cell, *outcome));
-    }
-    // Pods of one namespace side by side, hosts outside last.
-    sources.sort_by_key(|source| (!source.contains('/'), *source));
-    say!(
-        "  Each cell: first what is expected, then what packets met. ✓ answered, · dropped; two different marks are an error.\n"
-    );
-    say!("  {:<22}{}", "", sources.iter().map(|source| heading(source)).collect::<String>());
-    for ((probe, to), row) in &rows {
-        let marks =
-            |source: &&str| format!("{:^width$}", row.get(source).map_or("", String::as_str), width = width(source));
-        say!("  {:<22}{}", format!("{} {probe}", short(to)), sources.iter().map(marks).collect::<String>());
+/// One row for each port, one column for each source, both in the order of the files.
+fn print(present: &[String], cells: &[Cell], outcomes: &[Outcome]) {
+    say!("  Each cell: first what is expected, then what packets met.");
+    say!("  ✓ answered, · dropped. Two different marks would be an error.\n");
+    say!("  {:<22}{}", "", present.iter().map(|source| heading(source)).collect::<String>());
+    let measured: Vec<(&Cell, &Outcome)> = cells.iter().zip(outcomes).collect();
+    for row in measured.chunk_by(|(left, _), (right, _)| left.to == right.to && left.probe == right.probe) {
+        let column = |source: &String| {
+            let found = row.iter().find(|(cell, _)| cell.from == *source);
+            let text = found.map_or_else(String::new, |(cell, outcome)| marks(cell, **outcome));
+            format!("{text:^width$}", width = width(source))
+        };
+        let title = row.first().map(|(cell, _)| format!("{} {}", short(&cell.to), cell.probe)).unwrap_or_default();
+        say!("  {title:<22}{}", present.iter().map(column).collect::<String>());
     }
     say!("");
 }

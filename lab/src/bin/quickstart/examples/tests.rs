@@ -85,11 +85,10 @@ fn packet(source: IpAddr, destination: IpAddr, probe: Probe) -> Packet {
 }
 
 fn compare(nodal: &Nodal, examples: &Examples, pods: &[PodExample], policies: Policies) {
-    let pods: BTreeMap<String, PodExample> =
-        pods.iter().map(|pod| (format!("{}/{}", pod.namespace, pod.name), pod.clone())).collect();
+    let pods: BTreeMap<String, PodExample> = pods.iter().map(|pod| (pod.full_name(), pod.clone())).collect();
     let mut addresses: BTreeMap<String, IpAddr> = pods.iter().map(|(name, pod)| (name.clone(), pod.address)).collect();
     addresses.extend(examples.expected.outside.iter().map(|host| (host.name.clone(), host.address)));
-    let present: BTreeSet<String> = addresses.keys().cloned().collect();
+    let present: Vec<String> = addresses.keys().cloned().collect();
     let cells = examples.expected.cells(policies, &present).expect("cells");
     let wrong: Vec<&Cell> = cells.iter().filter(|cell| nodal.allows(&pods, &addresses, cell) != cell.allowed).collect();
     assert!(wrong.is_empty(), "{policies:?}: {} of {} differ: {wrong:#?}", wrong.len(), cells.len());
@@ -125,12 +124,13 @@ fn every_port_that_is_asked_about_has_a_listener() {
         }));
     };
     for pod in examples.pods.iter().chain([&examples.arrival]) {
-        add(format!("{}/{}", pod.namespace, pod.name), pod.listen.clone());
+        add(pod.full_name(), pod.listen.clone());
     }
     for host in &examples.expected.outside {
         add(host.name.clone(), host.ports().expect("ports"));
     }
-    let present: BTreeSet<String> = listening.iter().map(|(name, _)| name.clone()).collect();
+    let present: Vec<String> =
+        listening.iter().map(|(name, _)| name.clone()).collect::<BTreeSet<_>>().into_iter().collect();
     let cells = examples.expected.cells(Policies::Start, &present).expect("cells");
     let asked: BTreeSet<(String, Probe)> = cells.into_iter().map(|cell| (cell.to, cell.probe)).collect();
     let ports: BTreeSet<(String, Probe)> = asked.into_iter().filter(|(_, probe)| *probe != Probe::Ping).collect();

@@ -5,7 +5,7 @@ fn expected() -> Expected {
         .expect("readable")
 }
 
-fn present(names: &[&str]) -> BTreeSet<String> {
+fn present(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
@@ -20,7 +20,7 @@ fn what_is_not_listed_is_denied() {
         .collect();
     assert_eq!(
         allowed,
-        ["shop/database-1 shop/api-1 ping", "shop/api-1 shop/database-1 tcp/5432", "shop/api-1 shop/database-1 ping",]
+        ["shop/api-1 shop/database-1 tcp/5432", "shop/database-1 shop/api-1 ping", "shop/api-1 shop/database-1 ping",]
     );
     // Two ports and ping on each of two pods from two sources each, and ping to the host outside from two.
     assert_eq!(cells.len(), 3 * 2 + 3 * 2 + 2);

@@ -15,7 +15,7 @@ use crate::{
 /// Adds the pod as the CNI plugin would, then its manifest as a user would.
 pub(crate) fn run(cluster: &mut Cluster, examples: &Examples) -> Result<()> {
     let pod = &examples.arrival;
-    let name = format!("{}/{}", pod.namespace, pod.name);
+    let name = pod.full_name();
     chapter(&format!("A pod arrives: {name} on {}", pod.node));
     cluster.add_pod(pod)?;
     expect_silence(cluster, &name)?;
