@@ -9,21 +9,21 @@ use super::{
 };
 
 /// A tier that exists without being written, and that nobody can change or delete.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProtectedTier {
     /// Its name.
     pub name: &'static str,
     /// Its place among tiers.
-    pub order: f64,
+    pub order: u32,
     /// `Deny` or `Pass`.
     pub default_action: &'static str,
 }
 
 /// The tiers that always exist, in order.
 pub const PROTECTED_TIERS: [ProtectedTier; 3] = [
-    ProtectedTier { name: "kube-admin", order: 1_000.0, default_action: "Pass" },
-    ProtectedTier { name: "default", order: 1_000_000.0, default_action: "Deny" },
-    ProtectedTier { name: "kube-baseline", order: 10_000_000.0, default_action: "Pass" },
+    ProtectedTier { name: "kube-admin", order: 1_000, default_action: "Pass" },
+    ProtectedTier { name: "default", order: 1_000_000, default_action: "Deny" },
+    ProtectedTier { name: "kube-baseline", order: 10_000_000, default_action: "Pass" },
 ];
 
 impl ProtectedTier {
@@ -55,7 +55,7 @@ pub(super) fn check(document: &Value, findings: &mut Findings) {
     let Some(tier) = PROTECTED_TIERS.iter().find(|tier| Some(tier.name) == name) else { return };
     let Some(spec) = document.get("spec").and_then(Value::as_object) else { return };
     findings.field("spec", |here| {
-        if spec.get("order").and_then(Value::as_f64) != Some(tier.order) {
+        if spec.get("order").and_then(Value::as_f64) != Some(f64::from(tier.order)) {
             here.problem_in("order", format!("tier {} is built in: its order is {}", tier.name, tier.order));
         }
         if spec.get("defaultAction").and_then(Value::as_str) != Some(tier.default_action) {

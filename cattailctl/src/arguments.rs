@@ -1,0 +1,209 @@
+//! The command line's flags.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use datastore_adapters::EtcdConfig;
+
+const EXAMPLES: &str = "\
+Examples:
+  cattailctl apply -f deploy/examples/shop     write every manifest in a directory
+  kubectl get netpol -A -o yaml | cattailctl apply -f -
+  cattailctl get networkpolicies -A -o wide
+  cattailctl get tier security -o yaml > tier.yaml
+  cattailctl replace -f tier.yaml              fails if somebody else wrote meanwhile
+  cattailctl delete networkpolicy allow-web -n shop
+
+Exit status: 0 if all went well, 1 if anything was rejected or could not be done, 2 if the command line is wrong.";
+
+const KINDS: &str = "\
+Kinds, with their short names:
+  projectcalico.org/v3   globalnetworkpolicy (gnp), globalnetworkset (gnetsets), networkpolicy (np, pol),
+                         networkset (netsets), tier, profile (pro), hostendpoint (hep), workloadendpoint (wep),
+                         ippool (ipp, pool), node (no), felixconfiguration (felixconfig),
+                         clusterinformation (clusterinfo)
+  Kubernetes             namespace (ns), serviceaccount (sa), pod (po), kubernetesnetworkpolicy (knp, netpol)";
+
+/// Reads and writes the resources of a cattail datastore.
+///
+/// Takes the YAML and JSON that you have already: Kubernetes Namespace, ServiceAccount, Pod and NetworkPolicy, and
+/// projectcalico.org/v3 policies, tiers, sets, pools, nodes, endpoints, profiles and configuration.
+#[derive(Debug, Parser)]
+#[command(name = "cattailctl", version, about, long_about, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// Where the resources are.
+    #[command(flatten)]
+    pub(crate) datastore: Datastore,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How to reach the datastore.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Datastore")]
+pub(crate) struct Datastore {
+    /// Addresses of etcd or of cattail-store.
+    #[arg(
+        long = "etcd-endpoints",
+        global = true,
+        value_name = "URLS",
+        env = "ETCD_ENDPOINTS",
+        value_delimiter = ',',
+        default_value = "http://127.0.0.1:2379"
+    )]
+    endpoints: Vec<String>,
+
+    /// The CA that signed the datastore's certificate (PEM).
+    #[arg(long = "etcd-ca-cert-file", global = true, value_name = "FILE", env = "ETCD_CA_CERT_FILE")]
+    ca_cert_file: Option<PathBuf>,
+
+    /// Our client certificate (PEM).
+    #[arg(long = "etcd-cert-file", global = true, value_name = "FILE", env = "ETCD_CERT_FILE")]
+    cert_file: Option<PathBuf>,
+
+    /// The certificate's private key (PEM).
+    #[arg(long = "etcd-key-file", global = true, value_name = "FILE", env = "ETCD_KEY_FILE")]
+    key_file: Option<PathBuf>,
+
+    /// The user, where etcd asks for one.
+    #[arg(long = "etcd-username", global = true, value_name = "NAME", env = "ETCD_USERNAME")]
+    username: Option<String>,
+
+    /// Their password; only from the environment, where other users cannot see it.
+    #[arg(skip = std::env::var("ETCD_PASSWORD").ok())]
+    password: Option<String>,
+}
+
+impl Datastore {
+    /// The same, in the adapter's words.
+    pub(crate) fn config(&self) -> EtcdConfig {
+        EtcdConfig {
+            endpoints: self.endpoints.clone(),
+            ca_file: self.ca_cert_file.clone(),
+            cert_file: self.cert_file.clone(),
+            key_file: self.key_file.clone(),
+            username: self.username.clone(),
+            password: self.password.clone(),
+        }
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write resources, whether or not they exist already.
+    Apply(Manifests),
+    /// Write resources that must not exist yet.
+    Create(Manifests),
+    /// Write resources that must exist; with a resourceVersion, only if nobody else wrote since.
+    Replace(Manifests),
+    /// Show resources.
+    #[command(after_help = KINDS)]
+    Get(Get),
+    /// Remove resources.
+    #[command(after_help = KINDS)]
+    Delete(Delete),
+}
+
+/// Files with resources.
+#[derive(Debug, Args)]
+pub(crate) struct Manifests {
+    /// A file, a directory (with everything in it, in the order of the names), or - for standard input.
+    #[arg(short = 'f', long = "filename", value_name = "FILE|DIR|-", required = true)]
+    pub(crate) filename: Vec<String>,
+
+    /// The namespace of resources that do not name theirs.
+    #[arg(short = 'n', long, value_name = "NAMESPACE", default_value = "default")]
+    pub(crate) namespace: String,
+}
+
+/// What to show.
+#[derive(Debug, Args)]
+pub(crate) struct Get {
+    /// What kind of resources; several with commas between, or KIND/NAME.
+    #[arg(value_name = "KIND")]
+    pub(crate) kind: String,
+
+    /// Which of them; all where none is named.
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+
+    /// The namespace to look in.
+    #[arg(short = 'n', long, value_name = "NAMESPACE", default_value = "default")]
+    pub(crate) namespace: String,
+
+    /// Look in all namespaces.
+    #[arg(short = 'A', long, conflicts_with = "names")]
+    pub(crate) all_namespaces: bool,
+
+    /// How to show them; a table where it is not said.
+    #[arg(short = 'o', long, value_name = "FORMAT", value_enum)]
+    pub(crate) output: Option<Format>,
+}
+
+/// How to show resources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// The whole resource as YAML.
+    Yaml,
+    /// The whole resource as JSON.
+    Json,
+    /// A table with more columns.
+    Wide,
+    /// KIND/NAME only, one a line.
+    Name,
+}
+
+/// What to remove.
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    /// What kind of resource, or KIND/NAME.
+    #[arg(value_name = "KIND", required_unless_present = "filename", conflicts_with = "filename")]
+    pub(crate) kind: Option<String>,
+
+    /// Which of them.
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+
+    /// Remove the resources that a file, a directory or standard input (-) names.
+    #[arg(short = 'f', long = "filename", value_name = "FILE|DIR|-")]
+    pub(crate) filename: Vec<String>,
+
+    /// The namespace of resources that do not name theirs.
+    #[arg(short = 'n', long, value_name = "NAMESPACE", default_value = "default")]
+    pub(crate) namespace: String,
+
+    /// It is fine if a resource does not exist.
+    #[arg(short = 's', long, visible_alias = "skip-not-exists")]
+    pub(crate) ignore_not_found: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn flags_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn wrong_command_lines_end_with_two() {
+        for line in [
+            "cattailctl",
+            "cattailctl apply",
+            "cattailctl get",
+            "cattailctl delete",
+            "cattailctl delete tier a -f x",
+            "cattailctl get tier a -A",
+            "cattailctl get tier -o xml",
+        ] {
+            let error = Arguments::try_parse_from(line.split(' ')).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+}
