@@ -8,6 +8,7 @@ use proptest::{collection::vec, option, prelude::*, sample::subsequence};
 use serde_json::{Map, Value, json};
 
 use self::flaw::maybe_flawed;
+pub(crate) use self::flaw::spoil;
 use super::{NAMESPACES, NODES, Slot, labels, object, one_of, slot};
 
 const ADDRESSES: &[&str] = &["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.1.4", "10.0.1.5"];

@@ -1,9 +1,45 @@
-//! Policies with a flaw: what a user may write, and what nobody can enforce.
+//! Resources with a flaw: what a user may write, and what nobody can enforce.
 
+use model::{Key, Kind};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::history::Written;
+use crate::history::{Change, Written};
+
+/// The history with one of its resources, if there is one of these kinds, such that it cannot be read; if `deeply`,
+/// not even in part. Of a policy the tier stays readable: whoever cannot tell the tier cannot keep it first there.
+pub(crate) fn spoil(history: &[Change], which: prop::sample::Index, deeply: bool) -> Vec<Change> {
+    let candidates: Vec<(usize, Value)> = history
+        .iter()
+        .enumerate()
+        .filter_map(|(index, change)| match &change.value {
+            Written::Good(value) => Some((index, spoilt(&change.key, value.clone(), deeply)?)),
+            _ => None,
+        })
+        .collect();
+    let mut history = history.to_vec();
+    if !candidates.is_empty() {
+        let (index, value) = which.get(&candidates).clone();
+        history[index].value = Written::Broken(value);
+    }
+    history
+}
+
+fn spoilt(key: &Key, mut value: Value, deeply: bool) -> Option<Value> {
+    let spec = &mut value["spec"];
+    match key.kind() {
+        Kind::NetworkPolicy | Kind::GlobalNetworkPolicy if spec["doNotTrack"] != true => {
+            let flaw = if deeply { Flaw::Selector } else { Flaw::Port };
+            return Some(with(flaw, value));
+        }
+        Kind::NetworkSet | Kind::GlobalNetworkSet if deeply => return Some(json!("a network set")),
+        Kind::NetworkSet | Kind::GlobalNetworkSet => spec["nets"] = json!(["10.0.0.0/99"]),
+        Kind::Tier => spec["defaultAction"] = "Perhaps".into(),
+        Kind::Profile | Kind::Namespace => spec["ingress"] = json!([{ "action": "Permit" }]),
+        _ => return None,
+    }
+    Some(value)
+}
 
 /// What is wrong with a policy.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +82,8 @@ fn with(flaw: Flaw, mut policy: Value) -> Value {
         Flaw::Port => spec["ingress"] = rule(json!({ "ports": [70_000] })),
         Flaw::Cidr => spec["egress"] = rule(json!({ "nets": ["10.0.0.0/33"] })),
         Flaw::PortWithoutProtocol => {
+            // Rules of a direction that the policy does not speak about are nobody's concern.
+            spec["types"] = json!(["Ingress", "Egress"]);
             spec["ingress"] = rule(json!({ "ports": [80] }));
             spec["ingress"][0]["protocol"] = Value::Null;
         }

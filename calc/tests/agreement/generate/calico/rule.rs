@@ -65,18 +65,37 @@ fn payload_fields(payload: &Payload, v6: bool) -> Value {
     fields
 }
 
-/// What a rule asks of one side.
+/// What a rule asks of one side: mostly nothing or one thing, since what asks for much matches nothing.
 fn entity(payload: &Payload, v6: bool) -> impl Strategy<Value = Value> + use<> {
+    let addressed = prop_oneof![
+        3 => Just(json!({})),
+        3 => one_of(SELECTORS).prop_map(|selector| json!({ "selector": selector })),
+        4 => fields(v6, 0.2),
+        1 => fields(v6, 0.5),
+    ];
+    (addressed, ports(payload), ports(payload)).prop_map(|(mut entity, ports, not_ports)| {
+        if let Some(ports) = ports {
+            entity["ports"] = ports.into();
+        } else if let Some(ports) = not_ports {
+            entity["notPorts"] = ports.into();
+        }
+        entity
+    })
+}
+
+/// Each field with this probability.
+fn fields(v6: bool, probability: f64) -> impl Strategy<Value = Value> {
     let nets = if v6 { NETS_V6 } else { NETS };
-    let some_nets = move || option::weighted(0.15, vec(one_of(nets), 1..3));
+    let maybe_nets = move || option::weighted(probability, vec(one_of(nets), 1..3));
+    let namespaces = prop_oneof![4 => one_of(NAMESPACE_SELECTORS), 1 => Just("global()")];
     let selectors = (
-        option::weighted(0.3, one_of(SELECTORS)),
-        option::weighted(0.15, one_of(SELECTORS)),
-        option::weighted(0.2, prop_oneof![4 => one_of(NAMESPACE_SELECTORS), 1 => Just("global()")]),
-        option::weighted(0.15, service_accounts()),
+        option::weighted(probability, one_of(SELECTORS)),
+        option::weighted(probability, one_of(SELECTORS)),
+        option::weighted(probability, namespaces),
+        option::weighted(probability, service_accounts()),
     );
-    (some_nets(), some_nets(), selectors, ports(payload), ports(payload)).prop_map(
-        |(nets, not_nets, (selector, not_selector, namespaces, accounts), ports, not_ports)| {
+    (maybe_nets(), maybe_nets(), selectors).prop_map(
+        |(nets, not_nets, (selector, not_selector, namespaces, accounts))| {
             object([
                 ("nets", nets.map(Value::from)),
                 ("notNets", not_nets.map(Value::from)),
@@ -84,8 +103,6 @@ fn entity(payload: &Payload, v6: bool) -> impl Strategy<Value = Value> + use<> {
                 ("notSelector", not_selector.map(Value::from)),
                 ("namespaceSelector", namespaces.map(Value::from)),
                 ("serviceAccounts", accounts),
-                ("ports", ports.map(Value::from)),
-                ("notPorts", not_ports.filter(|ports| ports.len() == 1).map(Value::from)),
             ])
         },
     )
