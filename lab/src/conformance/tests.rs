@@ -69,3 +69,23 @@ fn a_cell_of_a_pod_that_is_not_there_is_an_error() {
     let error = evaluation::run(&case(&lost, &json!([]))).expect_err("there is no such pod");
     assert!(format!("{error:#}").contains("case 1, step 1: a cell names shop/cache"), "{error:#}");
 }
+
+/// Needs root, or a kernel that lets users make network namespaces; the error says so.
+#[test]
+fn packets_meet_what_policy_says() {
+    let open = json!([
+        cell("shop/web", "shop/db", &json!(53), "UDP", "allowed"),
+        cell("shop/db", "shop/web", &json!(5432), "TCP", "allowed"),
+    ]);
+    let closed = json!([
+        cell("shop/web", "shop/db", &json!("sql"), "TCP", "allowed"),
+        cell("shop/web", "shop/db", &json!(53), "UDP", "blocked"),
+        cell("shop/web", "shop/db", &json!(5432), "SCTP", "blocked"),
+        cell("shop/db", "shop/db", &json!(5432), "TCP", "blocked"),
+        cell("shop/db", "shop/web", &json!(53), "UDP", "blocked"),
+    ]);
+    let tally = packets::run(&case(&open, &closed)).expect("a laboratory");
+    assert_eq!((tally.checked, tally.skipped, tally.failed), (5, 2, 1), "{}", tally.report());
+    let report = tally.report();
+    assert!(report.contains("step 2: shop/db -> shop/web udp/53: must be blocked, was Answered"), "{report}");
+}
