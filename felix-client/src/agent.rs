@@ -87,7 +87,7 @@ async fn think(
                 Some(event) => {
                     chronicle.note(&event);
                     if let Event::Updates(updates) = event {
-                        brain.take(updates);
+                        brain.take(&updates);
                         chronicle.rejected(brain.rejected());
                     }
                 }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use bytes::Bytes;
 use calc::{Graph, Input, Nodes};
 use model::{Key, Update, Version, resource::Resource};
 
@@ -28,7 +29,7 @@ impl Brain {
     }
 
     /// Takes a cut in. Cuts add up until [`Self::intent`] is called.
-    pub(super) fn take(&mut self, updates: Updates) {
+    pub(super) fn take(&mut self, updates: &Updates) {
         for update in &updates.updates {
             self.apply(update);
         }
@@ -61,7 +62,8 @@ impl Brain {
             Some(json) => match Resource::parse(key, json) {
                 Ok(resource) => Input::Present(resource),
                 // The calculation decides what stays in force; it may still read the tier or the selector.
-                Err(error) => Input::Invalid { reason: error.reason, json: json.clone() },
+                // Copied, because it may be kept for long, and a slice of the message would keep all of that.
+                Err(error) => Input::Invalid { reason: error.reason, json: Bytes::copy_from_slice(json) },
             },
         };
         self.graph.apply(key, input);

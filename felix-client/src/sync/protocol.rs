@@ -22,9 +22,12 @@ use super::{
     ledger::{Change, Changes, Ledger, News, digest_of},
 };
 
-/// Entries that wait for their checkpoint may hold this many bytes of keys and values. Far above any real datastore
+/// Entries that wait for their checkpoint may take this many bytes, keys, values and what holds them. Far above any real datastore
 /// (etcd's own limit is 8 GiB, its advice 2 GiB); there so that a broken server cannot take the node's memory.
 const MAX_PENDING_BYTES: usize = 2 << 30;
+
+/// What an entry takes beside its key and value, so that empty ones count too.
+const ENTRY_BYTES: usize = 128;
 
 /// A snapshot may be complete at a revision before the one held: typha shares snapshots, and what came since follows.
 /// After this many checkpoints that are still too old, the server really is behind.
@@ -46,7 +49,7 @@ pub(super) struct Protocol {
     stream: Option<Stream>,
     /// Entries since the last checkpoint, newest per key.
     pending: Changes,
-    /// Bytes of keys and values in `pending`, duplicates included.
+    /// Bytes that came into `pending`, duplicates included.
     pending_bytes: usize,
 }
 
@@ -164,7 +167,7 @@ impl Protocol {
         if self.stream.is_none() {
             return Err(ProtocolError::BeforeBegin);
         }
-        self.pending_bytes += entry.key.len() + entry.value.as_ref().map_or(0, bytes::Bytes::len);
+        self.pending_bytes += ENTRY_BYTES + entry.key.len() + entry.value.as_ref().map_or(0, bytes::Bytes::len);
         if self.pending_bytes > MAX_PENDING_BYTES {
             return Err(ProtocolError::NoCheckpoint { limit_bytes: MAX_PENDING_BYTES });
         }
