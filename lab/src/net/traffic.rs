@@ -76,9 +76,14 @@ impl Flow {
         Ok(Self { stop, thread: Some(thread) })
     }
 
+    /// Asks the flow to end without waiting for it, so that several can end together.
+    pub fn wind_down(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
     /// Ends the flow, waits for answers that may still come, and tells what was seen.
     pub fn stop(mut self) -> Result<Tally, LabError> {
-        self.stop.store(true, Ordering::Relaxed);
+        self.wind_down();
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(tally)) => tally,
             Some(Err(panic)) => std::panic::resume_unwind(panic),
@@ -89,7 +94,7 @@ impl Flow {
 
 impl Drop for Flow {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.wind_down();
         if let Some(thread) = self.thread.take() {
             // Nobody asks for the result any more; a panic has been printed already.
             let _ = thread.join();

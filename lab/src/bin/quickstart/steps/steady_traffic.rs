@@ -52,6 +52,7 @@ impl SteadyTraffic {
     /// Lets all flows run for a while longer and stops them; fails where one lost or leaked a packet.
     pub(crate) fn finish(self) -> Result<()> {
         thread::sleep(MARGIN);
+        self.allowed.iter().chain(&self.forbidden).for_each(|(_, flow)| flow.wind_down());
         let allowed = stop(self.allowed)?;
         let forbidden = stop(self.forbidden)?;
         let lost: Vec<_> = allowed.iter().filter(|(_, tally)| tally.lost() > 0 || tally.sent == 0).collect();
