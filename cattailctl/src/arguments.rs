@@ -18,11 +18,14 @@ Exit status: 0 if all went well, 1 if anything was rejected or could not be done
 
 const KINDS: &str = "\
 Kinds, with their short names:
-  projectcalico.org/v3   globalnetworkpolicy (gnp), globalnetworkset (gnetsets), networkpolicy (np, pol),
-                         networkset (netsets), tier, profile (pro), hostendpoint (hep), workloadendpoint (wep),
-                         ippool (ipp, pool), node (no), felixconfiguration (felixconfig),
-                         clusterinformation (clusterinfo)
-  Kubernetes             namespace (ns), serviceaccount (sa), pod (po), kubernetesnetworkpolicy (knp, netpol)";
+  projectcalico.org/v3
+    clusterinformation (clusterinfo)    ippool (ipp, pool)      profile (pro)
+    felixconfiguration (felixconfig)    networkpolicy (np, pol) tier
+    globalnetworkpolicy (gnp)           networkset (netset)     workloadendpoint (wep)
+    globalnetworkset (gnetset)          node (no)
+    hostendpoint (hep)
+  Kubernetes
+    kubernetesnetworkpolicy (knp, netpol), namespace (ns), pod (po), serviceaccount (sa)";
 
 /// Reads and writes the resources of a cattail datastore.
 ///
