@@ -7,10 +7,12 @@
 mod api;
 mod engine;
 mod error;
+mod key_range;
 mod lease;
 mod log;
 mod record;
 mod request;
+mod request_error;
 mod state;
 mod transaction;
 mod writer;
@@ -19,5 +21,5 @@ pub use self::{
     api::{ServeError, TlsFiles, serve, serve_tls},
     engine::Engine,
     error::EngineError,
-    request::RequestError,
+    request_error::RequestError,
 };

@@ -8,6 +8,7 @@ mod layout;
 mod projection;
 mod source;
 mod store;
+mod wire;
 
 pub use self::{
     config::{ConfigError, EtcdConfig},

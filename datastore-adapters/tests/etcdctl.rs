@@ -1,5 +1,7 @@
 //! `etcdctl` against the embedded store: what its users type works.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     io::{BufRead, BufReader, Lines},
     process::{Child, ChildStdout, Command, Output, Stdio},

@@ -1,6 +1,8 @@
 //! The embedded store's file in bad times: the process killed between writes, the file truncated, from another version,
 //! or in use. What was acknowledged is there, revisions never go back, and a file that is not ours to open stays as it is.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     collections::BTreeMap,
     fs,

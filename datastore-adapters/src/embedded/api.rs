@@ -144,6 +144,7 @@ struct Api {
 }
 
 impl Api {
+    #[expect(clippy::unnecessary_wraps, reason = "every message has room for it in this form")]
     fn header(&self, revision: Version) -> Option<pb::ResponseHeader> {
         let id = self.engine.datastore_id();
         // One member and one term: there is nothing to elect here.

@@ -23,13 +23,19 @@ const FORMAT: u64 = 1;
 /// A record on disk: create revision, mod revision, version, lease, value.
 type Row<'a> = (u64, u64, u64, i64, &'a [u8]);
 
+/// A change on disk: the key, and the record where it was not a deletion.
+type ChangeRow<'a> = (&'a [u8], Option<Row<'a>>);
+/// A lease on disk: its id, and its time to live in seconds.
+type LeaseRow = (i64, u64);
+/// Where a change stands: revision and place in its transaction.
+type Place = (u64, u32);
+
 /// What the file is about, by the names below.
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 /// All records as of the compacted revision.
 const RECORDS: TableDefinition<&[u8], Row> = TableDefinition::new("records");
-/// The changes since, by revision and place in the transaction; those of the compacted revision included, because
-/// they may still be watched.
-const CHANGES: TableDefinition<(u64, u32), (&[u8], Option<Row>)> = TableDefinition::new("changes");
+/// The changes since; those of the compacted revision included, because they may still be watched.
+const CHANGES: TableDefinition<Place, ChangeRow> = TableDefinition::new("changes");
 /// Leases and their time to live in seconds.
 const LEASES: TableDefinition<i64, u64> = TableDefinition::new("leases");
 
@@ -52,16 +58,15 @@ pub(super) struct Log {
 pub(super) struct Opened {
     pub log: Log,
     pub state: State,
-    /// Leases and their time to live in seconds.
-    pub leases: Vec<(i64, u64)>,
+    /// The leases granted and not revoked.
+    pub leases: Vec<LeaseRow>,
 }
 
 /// What one append writes.
 #[derive(Default)]
 pub(super) struct Batch {
     pub commits: Vec<Commit>,
-    /// Leases granted, with their time to live in seconds.
-    pub granted: Vec<(i64, u64)>,
+    pub granted: Vec<LeaseRow>,
     pub revoked: Vec<i64>,
 }
 
@@ -82,8 +87,8 @@ impl Log {
             .set_check_integrity_on_open(true)
             .open(path)
             .map_err(|error| EngineError::from_open(path, error))?;
-        let damaged = |error: redb::Error| EngineError::damaged(path, &error);
-        let (state, leases, datastore_id) = load(&database).map_err(damaged)?;
+        let (state, datastore_id) = load(&database).map_err(|error| EngineError::damaged(path, &error))?;
+        let leases = load_leases(&database).map_err(|error| EngineError::damaged(path, &error))?;
         Ok(Opened { log: Self { path: path.to_owned(), database, datastore_id }, state, leases })
     }
 
@@ -202,7 +207,8 @@ fn read_format(database: &impl ReadableDatabase) -> Result<u64, redb::Error> {
     Ok(meta.get(META_FORMAT)?.map_or(0, |value| value.value()))
 }
 
-fn load(database: &Database) -> Result<(State, Vec<(i64, u64)>, u64), redb::Error> {
+/// The state and the identity of the datastore.
+fn load(database: &Database) -> Result<(State, u64), redb::Error> {
     let transaction = database.begin_read()?;
     let meta = transaction.open_table(META)?;
     let number = |name| meta.get(name).map(|value| value.map_or(0, |value| value.value()));
@@ -221,14 +227,16 @@ fn load(database: &Database) -> Result<(State, Vec<(i64, u64)>, u64), redb::Erro
         let changes = changes_of(&changes, state.revision() + 1, state.records())?;
         state.push(state.current().next(changes));
     }
-    let leases = transaction.open_table(LEASES)?;
-    let leases =
-        leases.iter()?.map(|entry| entry.map(|(id, ttl)| (id.value(), ttl.value()))).collect::<Result<_, _>>()?;
-    Ok((state, leases, datastore_id))
+    Ok((state, datastore_id))
+}
+
+fn load_leases(database: &Database) -> Result<Vec<LeaseRow>, redb::Error> {
+    let leases = database.begin_read()?.open_table(LEASES)?;
+    leases.iter()?.map(|entry| entry.map(|(id, ttl)| (id.value(), ttl.value())).map_err(Into::into)).collect()
 }
 
 fn changes_of(
-    changes: &impl ReadableTable<(u64, u32), (&'static [u8], Option<Row<'static>>)>,
+    changes: &impl ReadableTable<Place, ChangeRow<'static>>,
     revision: Version,
     before: &Records,
 ) -> Result<Vec<Change>, redb::Error> {

@@ -1,100 +1,11 @@
 //! What can be asked of the store and what it answers, in etcd's terms but not in its wire format.
 
-use std::{ops::Bound, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use model::Version;
 
-use super::record::{Record, Records};
-
-/// Why a request is not done. The messages are etcd's, because its clients look for them.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RequestError {
-    /// The revision is gone.
-    #[error("etcdserver: mvcc: required revision has been compacted")]
-    Compacted,
-    /// The revision is yet to come.
-    #[error("etcdserver: mvcc: required revision is a future revision")]
-    FutureRevision,
-    /// A write or read without a key.
-    #[error("etcdserver: key is not provided")]
-    EmptyKey,
-    /// A transaction that writes a key twice.
-    #[error("etcdserver: duplicate key given in txn request")]
-    DuplicateKey,
-    /// A transaction with too many operations.
-    #[error("etcdserver: too many operations in txn request")]
-    TooManyOperations,
-    /// A request that is too large.
-    #[error("etcdserver: request is too large")]
-    TooLarge,
-    /// A put that keeps the value or lease of a key that is not there.
-    #[error("etcdserver: key not found")]
-    KeyNotFound,
-    /// A lease that is not there, or no more.
-    #[error("etcdserver: requested lease not found")]
-    LeaseNotFound,
-    /// A lease that is there already.
-    #[error("etcdserver: lease already exists")]
-    LeaseExists,
-    /// The log cannot be written; the message names the file.
-    #[error("{0}")]
-    Storage(String),
-    /// The store is being closed.
-    #[error("etcdserver: server stopped")]
-    Closed,
-}
-
-/// A range of keys: `[start, end)`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct KeyRange {
-    pub start: Bytes,
-    pub end: RangeEnd,
-}
-
-/// Where a range ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum RangeEnd {
-    /// It is one key.
-    OneKey,
-    /// It has no end.
-    Open,
-    /// Before this key.
-    Before(Bytes),
-}
-
-impl KeyRange {
-    /// etcd's way to write a range: no end for one key, a zero byte for an open end.
-    pub(super) fn new(start: Bytes, end: Bytes) -> Self {
-        let end = match &*end {
-            [] => RangeEnd::OneKey,
-            [0] => RangeEnd::Open,
-            _ => RangeEnd::Before(end),
-        };
-        Self { start, end }
-    }
-
-    pub(super) fn contains(&self, key: &[u8]) -> bool {
-        match &self.end {
-            RangeEnd::OneKey => *self.start == *key,
-            RangeEnd::Open => *self.start <= *key,
-            RangeEnd::Before(end) => *self.start <= *key && *key < **end,
-        }
-    }
-
-    /// The records in the range, in the order of their keys.
-    pub(super) fn of<'a>(&self, records: &'a Records) -> impl Iterator<Item = (&'a Bytes, &'a Arc<Record>)> + use<'a> {
-        let start = Bound::Included(self.start.clone());
-        let end = match &self.end {
-            RangeEnd::OneKey => Bound::Included(self.start.clone()),
-            RangeEnd::Open => Bound::Unbounded,
-            // A range that ends before it starts is empty; the map would panic over it.
-            RangeEnd::Before(end) => Bound::Excluded(end.clone().max(self.start.clone())),
-        };
-        let is_empty = end == Bound::Excluded(self.start.clone());
-        (!is_empty).then(|| records.range((start, end))).into_iter().flatten()
-    }
-}
+use super::{key_range::KeyRange, record::Record};
 
 /// A read.
 #[derive(Clone, Debug)]

@@ -8,9 +8,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     RequestError,
+    key_range::KeyRange,
     lease::Leases,
     log::{Batch, Log, Opened},
-    request::{Delete, KeyRange, Operation, Transaction, TransactionAnswer},
+    request::{Delete, Operation, Transaction, TransactionAnswer},
     state::State,
     transaction::evaluate,
 };

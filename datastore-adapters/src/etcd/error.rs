@@ -2,7 +2,21 @@
 
 use std::error::Error;
 
-/// The error with its causes: tonic hides "connection refused" and the like behind "transport error".
+/// What TLS, the network and etcd say, and what to do about it. The first that fits counts.
+const WAYS_OUT: [(&str, &str); 10] = [
+    ("certificate: UnknownIssuer", "its certificate was not signed by the CA given: give the CA that signed it"),
+    ("certificate: NotValidForName", "its certificate does not name this host: use a name that is in it, or renew it"),
+    ("certificate: Expired", "its certificate has expired: renew it"),
+    ("certificate: NotValidYet", "its certificate is not valid yet: check the clocks"),
+    ("alert: UnknownCA", "it does not accept our client certificate: give one of the CA that it trusts"),
+    ("alert: BadCertificate", "it does not accept our client certificate: give one of the CA that it trusts"),
+    ("alert: CertificateRequired", "it asks for a client certificate: give certificate and key"),
+    ("alert: CertificateExpired", "our client certificate has expired: renew it"),
+    ("authentication failed", "check user and password"),
+    ("permission denied", "grant the user's role the key range /calico/ to /cattail0"),
+];
+
+/// The error with its causes, and the way out where it is known: tonic hides "connection refused" and the like behind "transport error".
 pub(super) fn describe(error: &etcd_client::Error) -> String {
     let (mut text, mut cause): (String, Option<&dyn Error>) = match error {
         etcd_client::Error::GRpcStatus(status) => (status.message().to_owned(), status.source()),
@@ -18,6 +32,10 @@ pub(super) fn describe(error: &etcd_client::Error) -> String {
             text.push_str(&said);
         }
         cause = error.source();
+    }
+    if let Some((_, way_out)) = WAYS_OUT.iter().find(|(said, _)| text.contains(said)) {
+        text.push_str("; ");
+        text.push_str(way_out);
     }
     text
 }

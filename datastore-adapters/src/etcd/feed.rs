@@ -6,11 +6,13 @@
 //! notification ahead of events still under way, so none is ever requested. Instead the datastore's revision is read
 //! every so often, and where it stays ahead of the watch, an [`Audit`] compares the state itself.
 
+mod message;
+
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use model::{Update, Version};
 
+pub(super) use self::message::{Audit, Audited, Broken, Canceled, Change, Plan, WatchMessage};
 use super::{layout, projection::project};
 use crate::SourceEvent;
 
@@ -22,87 +24,6 @@ const AUDIT_PAUSE_MAX: Duration = Duration::from_mins(1);
 /// A watch that fails as often at one position may have met something it can never deliver: list instead.
 const WATCH_FAILURES_MAX: u32 = 5;
 
-/// A key as etcd reports it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Change {
-    /// The path.
-    pub path: Vec<u8>,
-    /// The stored bytes; `None` for a deletion.
-    pub value: Option<Bytes>,
-    /// The revision that last modified it.
-    pub revision: Version,
-    /// Whether this put made the key.
-    pub created: bool,
-}
-
-/// A message of the watch.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct WatchMessage {
-    /// The cluster id of the header.
-    pub datastore_id: u64,
-    /// The revision of the header.
-    pub revision: Version,
-    /// The watch is created; there are no events in this message.
-    pub created: bool,
-    /// The watch is over.
-    pub canceled: Option<Canceled>,
-    /// Changes in the order of their revisions; those of one revision are never spread over messages.
-    pub changes: Vec<Change>,
-}
-
-/// Why etcd ended a watch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Canceled {
-    /// The events asked for are gone.
-    Compacted,
-    /// What etcd says.
-    Other(String),
-}
-
-/// What to do to get on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Plan {
-    /// List everything, at one revision.
-    List,
-    /// Watch from this revision on.
-    Watch(Version),
-}
-
-/// A comparison to make: the keys of ours modified after a revision, and the number of all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Audit {
-    /// What the watch delivered.
-    pub since: Version,
-}
-
-/// What a comparison found, all at one revision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Audited {
-    /// The revision of the comparison.
-    pub revision: Version,
-    /// Keys of ours modified after the audit's revision.
-    pub modified: u64,
-    /// All keys of ours.
-    pub keys: u64,
-}
-
-/// Why this connection is of no more use. The next one follows [`Feed::plan`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Broken {
-    /// History is gone; a new list closes the gap.
-    #[error("the changes since revision {0} were compacted away; listing again")]
-    Compacted(Version),
-    /// It is another datastore than before, or it was set back.
-    #[error("the datastore is not the one it was (it was restored or replaced); listing again")]
-    Replaced,
-    /// The watch withheld changes.
-    #[error("the watch stayed silent about changes after revision {0}; starting it again")]
-    Silent(Version),
-    /// etcd ended the watch.
-    #[error("etcd ended the watch: {0}")]
-    Canceled(String),
-}
-
 /// The state of one source's conversation with etcd.
 #[derive(Debug, Default)]
 pub(super) struct Feed {
@@ -112,7 +33,7 @@ pub(super) struct Feed {
     position: Version,
     /// Keys under our prefixes as of the position, whether or not they make sense to us.
     keys: u64,
-    /// Connections lost since the position last moved.
+    /// Watches that failed, on connections that worked, since the position last moved.
     failures: u32,
     /// Since when, by the reader's clock, the datastore is ahead of the watch.
     ahead_since: Option<Instant>,
@@ -202,9 +123,14 @@ impl Feed {
         Err(Broken::Silent(self.position))
     }
 
-    /// The connection was lost or of no use.
+    /// The connection was lost, which says nothing about the position: it holds however long the outage.
     pub(super) fn disconnected(&mut self) {
         self.ahead_since = None;
+    }
+
+    /// The watch failed although the connection works.
+    pub(super) fn watch_failed(&mut self) {
+        self.disconnected();
         self.failures += 1;
         if self.failures >= WATCH_FAILURES_MAX {
             self.position = 0;

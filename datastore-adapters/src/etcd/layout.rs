@@ -61,10 +61,8 @@ pub(super) fn key(path: &[u8]) -> Option<Key> {
         .find(|kind| *kind != Kind::IpamBlock && is_kubernetes(*kind) == kubernetes && plural(*kind) == plural_text)?;
     let (namespace, name) = if kind.is_namespaced() { rest.split_once('/')? } else { ("", rest) };
     let is_whole = !name.is_empty() && !name.contains('/') && kind.is_namespaced() != namespace.is_empty();
-    is_whole.then(|| match kind.is_namespaced() {
-        true => Key::namespaced(kind, namespace, name),
-        false => Key::global(kind, name),
-    })
+    is_whole
+        .then(|| if namespace.is_empty() { Key::global(kind, name) } else { Key::namespaced(kind, namespace, name) })
 }
 
 /// Whether the key has a path that leads back to it; a name with a slash does not.

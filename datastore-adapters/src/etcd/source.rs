@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use etcd_client::{Client, GetOptions, GetResponse, KvClient, ResponseHeader, Txn, TxnOp, TxnOpResponse, WatchOptions};
+use etcd_client::{Client, GetOptions, GetResponse, KvClient, Txn, TxnOp, TxnOpResponse, WatchOptions};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use model::Version;
 use tokio::{sync::mpsc, time::timeout};
@@ -11,8 +10,9 @@ use tokio::{sync::mpsc, time::timeout};
 use super::{
     EtcdConfig,
     error::{describe, is_compacted},
-    feed::{Audit, Audited, Broken, Canceled, Change, Feed, Plan, WatchMessage},
+    feed::{Audit, Audited, Broken, Feed, Plan},
     layout::{PREFIXES, WATCH_RANGE},
+    wire::{header, prefix_end, present, signed, successor, to_message},
 };
 use crate::{ConfigError, Source, SourceEvent, backoff::Backoff};
 
@@ -58,6 +58,8 @@ enum Ended {
     ReaderGone,
     /// To be told, and tried again.
     Failed(String),
+    /// The connection works, but etcd or we cannot go on with the watch: also to be told and tried again.
+    WatchFailed(String),
 }
 
 impl From<mpsc::error::SendError<SourceEvent>> for Ended {
@@ -68,7 +70,10 @@ impl From<mpsc::error::SendError<SourceEvent>> for Ended {
 
 impl From<Broken> for Ended {
     fn from(broken: Broken) -> Self {
-        Self::Failed(broken.to_string())
+        match broken {
+            Broken::Canceled(_) => Self::WatchFailed(broken.to_string()),
+            _ => Self::Failed(broken.to_string()),
+        }
     }
 }
 
@@ -93,12 +98,19 @@ impl EtcdSource {
     async fn run_until_reader_is_gone(mut self, events: mpsc::Sender<SourceEvent>) {
         loop {
             let endpoint = self.endpoint();
-            let reason = match self.attempt(&endpoint, &events).await {
+            let reason = match Box::pin(self.attempt(&endpoint, &events)).await {
                 Ok(never) => match never {},
                 Err(Ended::ReaderGone) => return,
-                Err(Ended::Failed(reason)) => format!("etcd at {endpoint}: {reason}"),
+                Err(Ended::Failed(reason)) => {
+                    self.feed.disconnected();
+                    reason
+                }
+                Err(Ended::WatchFailed(reason)) => {
+                    self.feed.watch_failed();
+                    reason
+                }
             };
-            self.feed.disconnected();
+            let reason = format!("etcd at {endpoint}: {reason}");
             tracing::warn!(%reason, "etcd is not available; trying again");
             if events.send(SourceEvent::Unavailable { reason }).await.is_err() {
                 return;
@@ -161,10 +173,8 @@ impl EtcdSource {
         let Plan::Watch(from) = self.feed.plan() else {
             return Err(Ended::Failed("there is no list to watch from".into()));
         };
-        let options = WatchOptions::new()
-            .with_range(WATCH_RANGE.1)
-            .with_start_revision(i64::try_from(from).unwrap_or(i64::MAX))
-            .with_progress_notify();
+        let options =
+            WatchOptions::new().with_range(WATCH_RANGE.1).with_start_revision(signed(from)).with_progress_notify();
         let mut watching = client.watch_client().max_decoding_message_size(MESSAGE_MAX);
         let mut stream = answered(REQUEST_TIMEOUT, watching.watch(WATCH_RANGE.0, Some(options))).await??;
         let kv = client.kv_client().max_decoding_message_size(MESSAGE_MAX);
@@ -175,7 +185,7 @@ impl EtcdSource {
         loop {
             tokio::select! {
                 message = stream.message() => {
-                    let message = message?.ok_or_else(|| Ended::Failed("the watch ended".into()))?;
+                    let message = message.map_err(watch_failure)?.ok_or_else(|| Ended::Failed("the watch ended".into()))?;
                     for event in self.feed.watched(to_message(&message))? {
                         events.send(event).await?;
                     }
@@ -211,8 +221,23 @@ impl EtcdSource {
 
 impl Source for EtcdSource {
     async fn run(self, events: mpsc::Sender<SourceEvent>) {
-        self.run_until_reader_is_gone(events).await;
+        Box::pin(self.run_until_reader_is_gone(events)).await;
     }
+}
+
+/// A message that is too large or makes no sense will be so again; anything else is the connection.
+fn watch_failure(error: etcd_client::Error) -> Ended {
+    match &error {
+        etcd_client::Error::GRpcStatus(status) if is_about_the_message(status.code()) => {
+            Ended::WatchFailed(describe(&error))
+        }
+        _ => error.into(),
+    }
+}
+
+/// gRPC codes by which a message is refused.
+fn is_about_the_message(code: tonic::Code) -> bool {
+    matches!(code, tonic::Code::OutOfRange | tonic::Code::ResourceExhausted | tonic::Code::Internal)
 }
 
 async fn answered<T>(within: Duration, request: impl Future<Output = T>) -> Result<T, Ended> {
@@ -223,11 +248,13 @@ async fn answered<T>(within: Duration, request: impl Future<Output = T>) -> Resu
 async fn list_page(kv: &mut KvClient, start: Vec<u8>, prefix: &str, at: Option<Version>) -> Result<GetResponse, Ended> {
     let mut options = GetOptions::new().with_range(prefix_end(prefix)).with_limit(LIST_PAGE);
     if let Some(revision) = at {
-        options = options.with_revision(i64::try_from(revision).unwrap_or(i64::MAX));
+        options = options.with_revision(signed(revision));
     }
-    answered(LIST_TIMEOUT, kv.get(start, Some(options))).await?.map_err(|error| match is_compacted(&error) {
-        true => Ended::Failed("the list was compacted away while it was read; listing again".into()),
-        false => error.into(),
+    answered(LIST_TIMEOUT, kv.get(start, Some(options))).await?.map_err(|error| {
+        if is_compacted(&error) {
+            return Ended::Failed("the list was compacted away while it was read; listing again".into());
+        }
+        error.into()
     })
 }
 
@@ -248,7 +275,7 @@ async fn compare(mut kv: KvClient, audit: Audit) -> Result<Audited, Ended> {
     let reads: Vec<TxnOp> = PREFIXES
         .iter()
         .map(|prefix| {
-            let since = i64::try_from(audit.since + 1).unwrap_or(i64::MAX);
+            let since = signed(audit.since + 1);
             let options =
                 GetOptions::new().with_range(prefix_end(prefix)).with_keys_only().with_min_mod_revision(since);
             TxnOp::get(*prefix, Some(options))
@@ -263,55 +290,4 @@ async fn compare(mut kv: KvClient, audit: Audit) -> Result<Audited, Ended> {
         }
     }
     Ok(found)
-}
-
-fn present(page: &mut GetResponse) -> Vec<Change> {
-    let change = |kv: etcd_client::KeyValue| {
-        let (revision, created) = (version(kv.mod_revision()), kv.version() == 1);
-        let (path, value) = kv.into_key_value();
-        Change { path, value: Some(value.into()), revision, created }
-    };
-    page.take_kvs().into_iter().map(change).collect()
-}
-
-fn to_message(message: &etcd_client::WatchResponse) -> WatchMessage {
-    let (datastore_id, revision) = header(message.header());
-    let canceled = message.canceled().then(|| match message.compact_revision() {
-        0 => Canceled::Other(message.cancel_reason().to_owned()),
-        _ => Canceled::Compacted,
-    });
-    let change = |event: &etcd_client::Event| {
-        let kv = event.kv()?;
-        let is_put = event.event_type() == etcd_client::EventType::Put;
-        Some(Change {
-            path: kv.key().to_vec(),
-            value: is_put.then(|| Bytes::copy_from_slice(kv.value())),
-            revision: version(kv.mod_revision()),
-            created: is_put && kv.version() == 1,
-        })
-    };
-    let changes = message.events().iter().filter_map(change).collect();
-    WatchMessage { datastore_id, revision, created: message.created(), canceled, changes }
-}
-
-fn header(header: Option<&ResponseHeader>) -> (u64, Version) {
-    header.map_or((0, 0), |header| (header.cluster_id(), version(header.revision())))
-}
-
-/// etcd's revisions are positive; what is not is treated as "before everything".
-fn version(revision: i64) -> Version {
-    Version::try_from(revision).unwrap_or_default()
-}
-
-/// The first key after all keys with this prefix, which must not be empty nor end with 0xff: ours end with a slash.
-pub(super) fn prefix_end(prefix: &str) -> Vec<u8> {
-    let mut end = prefix.as_bytes().to_vec();
-    if let Some(last) = end.last_mut() {
-        *last += 1;
-    }
-    end
-}
-
-fn successor(path: &[u8]) -> Vec<u8> {
-    [path, b"\0"].concat()
 }

@@ -6,10 +6,16 @@ use bytes::Bytes;
 use etcd_client::{
     Client, Compare, CompareOp, GetOptions, GetResponse, KeyValue, Txn, TxnOp, TxnOpResponse, TxnResponse,
 };
+use futures_util::future::try_join_all;
 use model::{Key, Kind, Version};
 use tokio::time::timeout;
 
-use super::{EtcdConfig, document, error::describe, layout};
+use super::{
+    EtcdConfig, document,
+    error::describe,
+    layout,
+    wire::{prefix_end, signed, version},
+};
 use crate::{ConfigError, Listing, Store, StoreError, Stored, Write};
 
 /// Keys per page of a list.
@@ -39,12 +45,6 @@ impl std::fmt::Debug for EtcdStore {
     }
 }
 
-/// Where a resource is stored, and what is there.
-struct Place {
-    path: String,
-    found: Option<Stored>,
-}
-
 impl EtcdStore {
     /// A store for this etcd. Connects on first use, unless there is a user to log in.
     pub async fn connect(config: EtcdConfig) -> Result<Self, StoreError> {
@@ -56,29 +56,33 @@ impl EtcdStore {
         Ok(Self { client, name })
     }
 
-    /// Finds where a resource is. A policy that Calico up to v3.31 wrote is under its former path, and stays there.
-    async fn locate(&self, key: &Key) -> Result<Place, StoreError> {
-        if !layout::is_storable(key) {
-            return Err(StoreError::Invalid(format!("{key}: a name must not be empty and must not contain a slash")));
-        }
-        let path = layout::path(key);
-        let former = document::former_key(key);
-        let reads: Vec<TxnOp> = std::iter::once(path.clone())
-            .chain(former.as_ref().map(layout::path))
-            .map(|path| TxnOp::get(path, None))
-            .collect();
+    /// The path where a resource is, or would be.
+    async fn path_of(&self, key: &Key) -> Result<String, StoreError> {
+        Ok(match document::former_key(key) {
+            Some(_) => self.find(key).await?.0,
+            None => checked_path(key)?,
+        })
+    }
+
+    /// Where a resource is, or would be, and what is there. A policy that Calico up to v3.31 wrote is under its former
+    /// path, and stays there.
+    async fn find(&self, key: &Key) -> Result<(String, Option<Stored>), StoreError> {
+        let path = checked_path(key)?;
+        let former = document::former_key(key).as_ref().map(layout::path);
+        let reads: Vec<TxnOp> =
+            [Some(path.clone()), former].into_iter().flatten().map(|path| TxnOp::get(path, None)).collect();
         let answer = self.transaction(key, Txn::new().and_then(reads)).await?;
-        for read in answer.op_responses() {
-            let TxnOpResponse::Get(mut read) = read else { continue };
-            for kv in read.take_kvs() {
-                let (path, stored) = (kv.key().to_vec(), to_stored(kv));
-                if let (Ok(path), Some(stored)) = (String::from_utf8(path), stored.filter(|stored| stored.key == *key))
-                {
-                    return Ok(Place { path, found: Some(stored) });
-                }
+        let found = answer.op_responses().into_iter().flat_map(|response| match response {
+            TxnOpResponse::Get(mut read) => read.take_kvs(),
+            _ => Vec::new(),
+        });
+        for kv in found {
+            let at = String::from_utf8_lossy(kv.key()).into_owned();
+            if let Some(stored) = to_stored(kv).filter(|stored| stored.key == *key) {
+                return Ok((at, Some(stored)));
             }
         }
-        Ok(Place { path, found: None })
+        Ok((path, None))
     }
 
     async fn transaction(&self, what: &(dyn std::fmt::Display + Sync), txn: Txn) -> Result<TxnResponse, StoreError> {
@@ -87,7 +91,7 @@ impl EtcdStore {
     }
 
     async fn page(&self, kind: Kind, prefix: &str, start: Vec<u8>, at: Option<i64>) -> Result<GetResponse, StoreError> {
-        let mut options = GetOptions::new().with_range(super::source::prefix_end(prefix)).with_limit(LIST_PAGE);
+        let mut options = GetOptions::new().with_range(prefix_end(prefix)).with_limit(LIST_PAGE);
         if let Some(at) = at {
             options = options.with_revision(at);
         }
@@ -109,7 +113,7 @@ impl EtcdStore {
 
 impl Store for EtcdStore {
     async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
-        Ok(self.locate(key).await?.found)
+        Ok(self.find(key).await?.1)
     }
 
     async fn list(&self, kind: Kind, namespace: Option<&str>) -> Result<Listing, StoreError> {
@@ -131,32 +135,27 @@ impl Store for EtcdStore {
     }
 
     async fn create(&self, key: &Key, value: Bytes) -> Result<Version, StoreError> {
-        let place = self.locate(key).await?;
-        if place.found.is_some() {
-            return Err(StoreError::AlreadyExists(key.clone()));
-        }
-        let absent = Compare::version(place.path.as_str(), CompareOp::Equal, 0);
-        let txn = Txn::new().when([absent]).and_then([put(place.path, key, &value)?]);
+        let path = self.path_of(key).await?;
+        let absent = Compare::version(path.as_str(), CompareOp::Equal, 0);
+        let txn = Txn::new().when([absent]).and_then([put(path, key, &value)?]);
         let answer = self.transaction(key, txn).await?;
         if answer.succeeded() { Ok(revision(&answer)) } else { Err(StoreError::AlreadyExists(key.clone())) }
     }
 
     async fn update(&self, key: &Key, value: Bytes, expected: Version) -> Result<Version, StoreError> {
-        let path = self.locate(key).await?.path;
+        let path = self.path_of(key).await?;
         let operation = put(path.clone(), key, &value)?;
         self.write_at(key, &path, operation, expected).await
     }
 
     async fn delete(&self, key: &Key, expected: Option<Version>) -> Result<Version, StoreError> {
-        let Place { path, found } = self.locate(key).await?;
-        if found.is_none() {
-            return Err(StoreError::NotFound(key.clone()));
-        }
+        let path = self.path_of(key).await?;
+        let operation = TxnOp::delete(path.as_str(), None);
         if let Some(expected) = expected {
-            return self.write_at(key, &path, TxnOp::delete(path.as_str(), None), expected).await;
+            return self.write_at(key, &path, operation, expected).await;
         }
-        let exists = Compare::version(path.as_str(), CompareOp::Greater, 0);
-        let answer = self.transaction(key, Txn::new().when([exists]).and_then([TxnOp::delete(path, None)])).await?;
+        let exists = Compare::version(path, CompareOp::Greater, 0);
+        let answer = self.transaction(key, Txn::new().when([exists]).and_then([operation])).await?;
         if answer.succeeded() { Ok(revision(&answer)) } else { Err(StoreError::NotFound(key.clone())) }
     }
 
@@ -167,22 +166,23 @@ impl Store for EtcdStore {
                 "{count} writes in one transaction; etcd takes {TRANSACTION_MAX}: write them in parts"
             )));
         }
-        let mut operations = Vec::with_capacity(writes.len());
-        for write in &writes {
-            operations.push(match write {
-                Write::Put(key, value) => put(self.locate(key).await?.path, key, value)?,
-                Write::Delete(key) => TxnOp::delete(self.locate(key).await?.path, None),
-            });
-        }
+        let operations = try_join_all(writes.iter().map(|write| self.operation(write))).await?;
         let answer = self.transaction(&"transaction", Txn::new().and_then(operations)).await?;
         Ok(revision(&answer))
     }
 }
 
 impl EtcdStore {
+    async fn operation(&self, write: &Write) -> Result<TxnOp, StoreError> {
+        match write {
+            Write::Put(key, value) => put(self.path_of(key).await?, key, value),
+            Write::Delete(key) => Ok(TxnOp::delete(self.path_of(key).await?, None)),
+        }
+    }
+
     /// Writes if the path is still at the revision; else finds out what is there instead.
     async fn write_at(&self, key: &Key, path: &str, write: TxnOp, expected: Version) -> Result<Version, StoreError> {
-        let unchanged = Compare::mod_revision(path, CompareOp::Equal, i64::try_from(expected).unwrap_or(i64::MAX));
+        let unchanged = Compare::mod_revision(path, CompareOp::Equal, signed(expected));
         let txn = Txn::new().when([unchanged]).and_then([write]).or_else([TxnOp::get(path, None)]);
         let answer = self.transaction(key, txn).await?;
         if answer.succeeded() {
@@ -208,6 +208,13 @@ async fn answered<T>(name: &str, request: impl Future<Output = T>) -> Result<T, 
     })
 }
 
+fn checked_path(key: &Key) -> Result<String, StoreError> {
+    if layout::is_storable(key) {
+        return Ok(layout::path(key));
+    }
+    Err(StoreError::Invalid(format!("{key}: a name must not be empty and must not contain a slash")))
+}
+
 fn put(path: String, key: &Key, document: &[u8]) -> Result<TxnOp, StoreError> {
     let stored = document::encode(key, document).map_err(|error| StoreError::Invalid(error.to_string()))?;
     Ok(TxnOp::put(path, stored, None))
@@ -224,8 +231,4 @@ fn to_stored(kv: KeyValue) -> Option<Stored> {
 
 fn revision(answer: &TxnResponse) -> Version {
     answer.header().map_or(0, |header| version(header.revision()))
-}
-
-fn version(revision: i64) -> Version {
-    Version::try_from(revision).unwrap_or_default()
 }

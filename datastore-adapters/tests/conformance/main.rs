@@ -1,6 +1,8 @@
 //! The contract of every datastore, run against each of them: the embedded store over its API, Debian's etcd, and the
 //! etcd in `$CATTAIL_ETCD` where that is set. Each case starts a datastore of its own and ends it.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod mirror;
 mod peer;
 mod proxy;

@@ -59,9 +59,8 @@ impl Mirror {
                 self.take(event);
             }
         });
-        if waited.await.is_err() {
-            panic!("waited in vain for {what}; last failure: {:?}; resources: {:#?}", self.reason, self.resources);
-        }
+        let in_time = waited.await.is_ok();
+        assert!(in_time, "waited in vain for {what}; last failure: {:?}; there is {:#?}", self.reason, self.resources);
     }
 
     pub(super) async fn until_listed(&mut self) {
@@ -105,7 +104,9 @@ impl Mirror {
                 assert!(!updates.is_empty(), "a transaction about nothing");
                 self.revision = revision;
                 self.applied.push((revision, keys.into_iter().collect()));
-                updates.into_iter().for_each(|update| self.set(update));
+                for update in updates {
+                    self.set(update);
+                }
             }
             SourceEvent::Progress { revision } => {
                 assert!(self.listed.is_none(), "progress in the middle of a list");

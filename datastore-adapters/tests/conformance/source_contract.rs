@@ -188,7 +188,7 @@ pub(super) async fn lists_again_after_compaction_and_clears_nothing(peer: Peer) 
     mirror.until("the loss to be noticed", |mirror| mirror.unavailable > 0).await;
     store.transact(vec![put("changed", 2), put("added", 2)]).await.unwrap();
     let last = store.delete(&tier("removed"), None).await.unwrap();
-    peer.client().await.compact(last as i64, None).await.unwrap();
+    peer.client().await.compact(last.cast_signed(), None).await.unwrap();
     proxy.set(Cable::Plugged);
 
     // The mirror sweeps at the end of the list and not before: what was kept never went away, and what went away

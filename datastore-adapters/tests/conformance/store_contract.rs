@@ -155,7 +155,7 @@ pub(super) async fn finds_policies_under_their_former_names(peer: Peer) {
     let found = store.get(&key).await.unwrap().expect("it is there, under its former name");
     assert_eq!(found.key, key);
     assert_eq!(parsed(&found.value)["metadata"]["name"], json!("deny-all"));
-    assert_eq!(store.list(Kind::GlobalNetworkPolicy, None).await.unwrap().items, [found.clone()]);
+    assert_eq!(store.list(Kind::GlobalNetworkPolicy, None).await.unwrap().items, std::slice::from_ref(&found));
 
     assert!(matches!(store.create(&key, found.value.clone()).await, Err(StoreError::AlreadyExists(_))));
     let updated = store.update(&key, found.value.clone(), found.revision).await.unwrap();

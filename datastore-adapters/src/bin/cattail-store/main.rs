@@ -74,6 +74,9 @@ async fn run(args: Args) -> anyhow::Result<()> {
             args.listen
         )
     })?;
+    if !args.listen.ip().is_loopback() && args.ca_file.is_none() {
+        tracing::warn!(address = %args.listen, "anyone who reaches this address may read and write; --ca-file would ask for certificates");
+    }
     let scheme = if args.cert_file.is_some() { "https" } else { "http" };
     println!("listening on {scheme}://{}, data in {}", listener.local_addr()?, engine.path().display());
     let shutdown = async move {

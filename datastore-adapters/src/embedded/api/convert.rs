@@ -8,10 +8,11 @@ use model::Version;
 use super::{pb, proto::mvccpb};
 use crate::embedded::{
     RequestError,
+    key_range::KeyRange,
     record::{Change, Record},
     request::{
-        Answer, Compare, CompareResult, CompareTarget, Delete, Found, KeyRange, Operation, Pair, Put, Range, SortBy,
-        SortOrder, Transaction, TransactionAnswer,
+        Answer, Compare, CompareResult, CompareTarget, Delete, Found, Operation, Pair, Put, Range, SortBy, SortOrder,
+        Transaction, TransactionAnswer,
     },
 };
 
@@ -155,13 +156,11 @@ pub(super) fn transaction_answer(answer: TransactionAnswer, header: Option<pb::R
 
 /// A change as a watch tells it.
 pub(super) fn event(change: &Change, revision: Version, with_previous: bool) -> mvccpb::Event {
-    let (kind, kv) = match &change.record {
-        Some(record) => (mvccpb::event::EventType::Put, to_key_value(&change.key, record, false)),
-        None => {
-            let kv =
-                mvccpb::KeyValue { key: change.key.clone(), mod_revision: to_wire(revision), ..Default::default() };
-            (mvccpb::event::EventType::Delete, kv)
-        }
+    let (kind, kv) = if let Some(record) = &change.record {
+        (mvccpb::event::EventType::Put, to_key_value(&change.key, record, false))
+    } else {
+        let kv = mvccpb::KeyValue { key: change.key.clone(), mod_revision: to_wire(revision), ..Default::default() };
+        (mvccpb::event::EventType::Delete, kv)
     };
     let previous = change.previous.as_ref().filter(|_| with_previous);
     let prev_kv = previous.map(|record| to_key_value(&change.key, record, false));

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{Api, convert, pb};
-use crate::embedded::{record::Change, request::KeyRange, state::State};
+use crate::embedded::{key_range::KeyRange, record::Change, state::State};
 
 /// Watches of one stream; etcd has no such limit, and nobody needs as many.
 const WATCHES_MAX: usize = 1024;
@@ -29,10 +29,15 @@ struct Cursor {
     keys: KeyRange,
     /// The next revision to look at.
     next: Version,
+    filter: Filter,
     with_previous: bool,
-    with_puts: bool,
-    with_deletions: bool,
     with_progress: bool,
+}
+
+/// What a watch wants to hear of.
+struct Filter {
+    puts: bool,
+    deletions: bool,
 }
 
 /// One client's stream.
@@ -197,9 +202,11 @@ impl Cursor {
         Self {
             keys: KeyRange::new(key, create.range_end),
             next: if start_revision == 0 { now } else { start_revision },
+            filter: Filter {
+                puts: !filters.contains(&pb::watch_create_request::FilterType::Noput),
+                deletions: !filters.contains(&pb::watch_create_request::FilterType::Nodelete),
+            },
             with_previous: create.prev_kv,
-            with_puts: !filters.contains(&pb::watch_create_request::FilterType::Noput),
-            with_deletions: !filters.contains(&pb::watch_create_request::FilterType::Nodelete),
             with_progress: create.progress_notify,
         }
     }
@@ -223,7 +230,7 @@ impl Cursor {
     }
 
     fn wants(&self, change: &Change) -> bool {
-        let kind = if change.record.is_some() { self.with_puts } else { self.with_deletions };
+        let kind = if change.record.is_some() { self.filter.puts } else { self.filter.deletions };
         kind && self.keys.contains(&change.key)
     }
 }

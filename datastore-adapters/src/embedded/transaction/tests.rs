@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::embedded::{request::KeyRange, state::Commit};
+use crate::embedded::{key_range::KeyRange, state::Commit};
 
 fn state() -> State {
     State::new(Commit { revision: 1, records: Records::new(), changes: Vec::new() }, 0)

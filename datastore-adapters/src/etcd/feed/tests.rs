@@ -1,5 +1,7 @@
 //! The list-and-watch protocol, message by message.
 
+use bytes::Bytes;
+
 use super::*;
 
 const CLUSTER: u64 = 7;
@@ -116,16 +118,25 @@ fn any_other_end_of_a_watch_is_resumed() {
 fn a_watch_that_fails_again_and_again_at_one_position_leads_to_a_new_list() {
     let mut feed = listed();
     for _ in 1..WATCH_FAILURES_MAX {
-        feed.disconnected();
+        feed.watch_failed();
         assert_eq!(feed.plan(), Plan::Watch(11));
     }
     feed.watched(events(vec![put("a", 11)])).unwrap();
     for _ in 1..WATCH_FAILURES_MAX {
-        feed.disconnected();
+        feed.watch_failed();
         assert_eq!(feed.plan(), Plan::Watch(12), "progress starts the count again");
     }
-    feed.disconnected();
+    feed.watch_failed();
     assert_eq!(feed.plan(), Plan::List);
+}
+
+#[test]
+fn an_outage_is_resumed_however_long_it_was() {
+    let mut feed = listed();
+    for _ in 0..1000 {
+        feed.disconnected();
+    }
+    assert_eq!(feed.plan(), Plan::Watch(11));
 }
 
 #[test]
