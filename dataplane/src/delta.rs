@@ -29,6 +29,8 @@ pub(crate) struct View<'a> {
 /// The changes to write, in the order in which they are safe.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
+    /// Base chains whose hook differs, to be removed and made again.
+    moved_chains: Vec<Name>,
     new_sets: Vec<(Name, Arc<Set>)>,
     new_chains: Vec<(Name, Chain)>,
     /// Changes of sets whose elements name no chains.
@@ -85,6 +87,10 @@ impl Plan {
     /// Writes the changes. Sets come before the rules that use them and chains before whatever leads to them;
     /// removals go the other way round.
     pub(crate) fn write(&self, batch: &mut Batch) {
+        for name in &self.moved_chains {
+            batch.flush_chain(name);
+            batch.delete_chain(name);
+        }
         for (name, set) in &self.new_sets {
             batch.add_set(name, set);
         }
@@ -157,13 +163,21 @@ impl Plan {
             return;
         };
         match known {
-            None => {
-                self.new_chains.push((name.clone(), chain.clone()));
-                self.rules.push((name.clone(), chain));
+            Some(image) if image.hook != chain.hook => {
+                self.moved_chains.push(name.clone());
+                self.create_chain(name, chain);
             }
+            None => self.create_chain(name, chain),
             Some(image) if *image != Image::of(&chain) => self.rules.push((name.clone(), chain)),
             Some(_) => {}
         }
+    }
+}
+
+impl Plan {
+    fn create_chain(&mut self, name: &Name, chain: Chain) {
+        self.new_chains.push((name.clone(), chain.clone()));
+        self.rules.push((name.clone(), chain));
     }
 }
 

@@ -93,15 +93,16 @@ impl Tables {
         let schema_of = |name: &str| self.desired.set(name).map(|set| set.schema).or_else(|| render::schema_of(name));
         let listing = nft::read(&mut self.socket, schema_of)
             .map_err(|source| Error::Read { what: "nftables table inet cattail", source })?;
-        let hooks_differ = self
-            .desired
-            .chains()
-            .any(|(name, chain)| listing.chains.get(name).is_some_and(|image| image.hook != chain.hook));
+        let kinds_differ = self.desired.chains().any(|(name, chain)| {
+            let image = listing.chains.get(name);
+            image.is_some_and(|image| image.hook.is_some() != chain.hook.is_some())
+        });
         self.actual = Actual { chains: listing.chains, sets: listing.sets };
-        Ok((listing.generation, listing.is_unusable || hooks_differ))
+        Ok((listing.generation, listing.is_unusable || kinds_differ))
     }
 
-    /// A hook or a set's shape cannot change in place: the table is removed and made again in one transaction.
+    /// A set's shape, and whether a chain is a base chain, cannot change in place while others lead there: the table
+    /// is removed and made again in one transaction. Only vandals bring it to that.
     fn rebuild(&mut self, generation: u32) -> Result<Outcome, Error> {
         self.actual = Actual::default();
         let scope = Plan::everything(&self.desired, &self.actual);

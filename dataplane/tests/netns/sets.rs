@@ -57,6 +57,11 @@ fn members_come_and_go_one_by_one() {
         assert_tcp(world.pod("a"), address, 80);
     }
     world.apply(&with_set("s:peers", update(&["0.0.0.0/0"], &["10.65.0.0/16", "10.65.0.2/31", "::/0"])));
+    // The narrower one that the wider one had covered is still a member.
+    for address in B {
+        assert_tcp(world.pod("a"), address, 80);
+    }
+    world.apply(&with_set("s:peers", update(&[], &["fd00:65::1/128"])));
     assert_tcp(world.pod("a"), B[0], 80);
     assert_no_tcp(world.pod("a"), B[1], 80);
     assert_eq!(world.nft_list().matches("0.0.0.0/0").count(), 1);

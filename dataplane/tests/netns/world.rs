@@ -115,7 +115,6 @@ impl World {
     }
 }
 
-/// What a packet's journey ends in.
 pub fn tcp_listen(at: &Namespace, address: &str, port: u16) -> TcpListener {
     let address = endpoint(address, port);
     at.run(move || TcpListener::bind(address)).unwrap()
@@ -140,24 +139,44 @@ pub fn assert_no_tcp(from: &Namespace, to: &str, port: u16) {
     assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{to}:{port} must be silent: {error}");
 }
 
-/// Whether a datagram from a port of the one arrives at a port of the other.
-pub fn udp(from: (&Namespace, &str, u16), to: (&Namespace, &str, u16), expected: bool) -> bool {
+/// Whether a datagram from a port of the one arrives at a port of the other. It is sent again and again until
+/// `patience` ends: neighbours that do not know each other yet lose the first.
+fn udp(from: (&Namespace, &str, u16), to: (&Namespace, &str, u16), patience: Duration) -> bool {
     let (receiver_at, sender_at) = (endpoint(to.1, to.2), endpoint(from.1, from.2));
-    let receiver = to.0.run(move || UdpSocket::bind(receiver_at)).unwrap();
-    let sender = from.0.run(move || UdpSocket::bind(sender_at)).unwrap();
-    receiver.set_read_timeout(Some(if expected { PATIENCE } else { SILENCE })).unwrap();
-    sender.send_to(b"?", receiver_at).unwrap();
-    receiver.recv(&mut [0; 8]).is_ok()
+    let (receiver, sender) = (udp_bind(to.0, receiver_at), udp_bind(from.0, sender_at));
+    receiver.set_read_timeout(Some(SILENCE / 2)).unwrap();
+    let deadline = Instant::now() + patience;
+    while Instant::now() < deadline {
+        // An error is that of an earlier datagram, told by ICMP.
+        let _ = sender.send_to(b"?", receiver_at);
+        if receiver.recv(&mut [0; 8]).is_ok() {
+            return true;
+        }
+    }
+    false
+}
+
+/// A socket of an earlier test step may live on for a moment in a child that another test is about to execute.
+fn udp_bind(at: &Namespace, address: SocketAddr) -> UdpSocket {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match at.run(move || UdpSocket::bind(address)) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
+                std::thread::yield_now();
+            }
+            other => return other.unwrap(),
+        }
+    }
 }
 
 #[track_caller]
 pub fn assert_udp(from: (&Namespace, &str, u16), to: (&Namespace, &str, u16)) {
-    assert!(udp(from, to, true), "{}:{} must reach {}:{}", from.1, from.2, to.1, to.2);
+    assert!(udp(from, to, PATIENCE), "{}:{} must reach {}:{}", from.1, from.2, to.1, to.2);
 }
 
 #[track_caller]
 pub fn assert_no_udp(from: (&Namespace, &str, u16), to: (&Namespace, &str, u16)) {
-    assert!(!udp(from, to, false), "{}:{} must not reach {}:{}", from.1, from.2, to.1, to.2);
+    assert!(!udp(from, to, SILENCE), "{}:{} must not reach {}:{}", from.1, from.2, to.1, to.2);
 }
 
 #[track_caller]
