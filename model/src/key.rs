@@ -140,6 +140,15 @@ impl Key {
         Self { kind, namespace: "".into(), name: name.into() }
     }
 
+    /// The same key with its namespace's text shared, so that many keys of one namespace keep it once.
+    ///
+    /// # Panics
+    /// In debug builds, where `namespace` is another one.
+    pub fn sharing_namespace(self, namespace: Arc<str>) -> Self {
+        debug_assert_eq!(self.namespace(), Some(&*namespace));
+        Self { namespace, ..self }
+    }
+
     /// What the resource is.
     pub fn kind(&self) -> Kind {
         self.kind
