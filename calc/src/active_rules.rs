@@ -1,28 +1,16 @@
 //! The rules of policies and profiles that some wanted node enforces.
 //!
-//! Rules wait as given until a node needs their source; only then are they translated, and their sets made. Which node
-//! needs what is decided by the output; this room keeps one translation for all of them.
+//! Rules wait until a node needs their source; only then their sets are made. Which node needs what is decided by the
+//! output; this room keeps one version for all of them.
 
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
-use model::{
-    intent::{PolicyId, PolicyIntent, ProfileId, RuleAction, RuleIntent, SetId},
-    resource::Rule,
-};
+use model::intent::{PolicyId, PolicyIntent, ProfileId, RuleIntent, SetId};
 
-use crate::{
-    fail_closed,
-    ip_sets::{IpSets, SetDefinition},
-    items::Items,
-    label_index::LabelIndex,
-    rules::translate_all,
-};
-
-/// The profile that exists without a resource and allows everything.
-const DEFAULT_ALLOW_PROFILE: &str = "projectcalico-default-allow";
+use crate::{fail_closed, ip_sets::IpSets, items::Items, label_index::LabelIndex, rules::Rules};
 
 /// Whose rules.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,52 +19,29 @@ pub(crate) enum SourceId {
     Profile(ProfileId),
 }
 
-/// Rules as resources give them.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum GivenRules {
-    /// These; `namespace` is where the policy lives.
-    Rules { ingress: Box<[Rule]>, egress: Box<[Rule]>, namespace: Option<Arc<str>> },
-    /// What is said cannot be read or enforced.
-    Broken,
-}
-
-impl GivenRules {
-    /// Translates both directions, `set` naming the sets. Says what cannot be enforced.
-    pub(crate) fn translate(&self, set: &mut dyn FnMut(SetDefinition) -> SetId) -> Result<PolicyIntent, String> {
-        match self {
-            Self::Broken => Ok(every(RuleAction::Deny)),
-            Self::Rules { ingress, egress, namespace } => Ok(PolicyIntent {
-                ingress: translate_all(ingress, namespace.as_deref(), set)
-                    .map_err(|reason| format!("spec.ingress{reason}"))?,
-                egress: translate_all(egress, namespace.as_deref(), set)
-                    .map_err(|reason| format!("spec.egress{reason}"))?,
-            }),
-        }
-    }
-}
-
 /// What a node needs of one source.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rendered {
     pub(crate) intent: Arc<PolicyIntent>,
     /// Sets that the intent refers to.
-    pub(crate) sets: BTreeSet<SetId>,
+    pub(crate) sets: Arc<[SetId]>,
 }
 
+#[derive(Default)]
 struct Active {
-    /// Nodes that need it; not empty once settled.
-    nodes: BTreeSet<Arc<str>>,
+    /// Nodes that need it, sorted; not empty once settled.
+    nodes: Vec<Arc<str>>,
     /// The rules as if all sets were complete.
-    translated: PolicyIntent,
+    intent: Arc<PolicyIntent>,
     /// Sets in which this source is counted as a user.
-    sets: BTreeSet<SetId>,
+    sets: Arc<[SetId]>,
     rendered: Arc<Rendered>,
 }
 
-/// Rules of all sources, translated where needed.
+/// Rules of all sources, and their sets where needed.
 #[derive(Default)]
 pub(crate) struct ActiveRules {
-    given: HashMap<SourceId, GivenRules>,
+    given: HashMap<SourceId, Rules>,
     active: HashMap<SourceId, Active>,
     /// Sources whose rules or need changed.
     dirty: BTreeSet<SourceId>,
@@ -86,7 +51,7 @@ pub(crate) struct ActiveRules {
 
 impl ActiveRules {
     /// Takes a source's rules in, or out.
-    pub(crate) fn set(&mut self, id: SourceId, rules: Option<GivenRules>) {
+    pub(crate) fn set(&mut self, id: SourceId, rules: Option<Rules>) {
         let is_same = self.given.get(&id) == rules.as_ref();
         if is_same {
             return;
@@ -100,17 +65,15 @@ impl ActiveRules {
 
     /// A node began or ceased to need a source.
     pub(crate) fn set_needed(&mut self, id: &SourceId, node: &Arc<str>, needed: bool) {
-        if needed {
-            let active = self.active.entry(id.clone()).or_insert_with(Active::unsettled);
-            if active.nodes.is_empty() {
-                self.dirty.insert(id.clone());
-            }
-            active.nodes.insert(node.clone());
-        } else if let Some(active) = self.active.get_mut(id) {
-            active.nodes.remove(node);
-            if active.nodes.is_empty() {
-                self.dirty.insert(id.clone());
-            }
+        let active = self.active.entry(id.clone()).or_default();
+        let was_needed = !active.nodes.is_empty();
+        match (active.nodes.binary_search(node), needed) {
+            (Err(place), true) => active.nodes.insert(place, node.clone()),
+            (Ok(place), false) => drop(active.nodes.remove(place)),
+            (Ok(_), true) | (Err(_), false) => {}
+        }
+        if !was_needed || active.nodes.is_empty() {
+            self.dirty.insert(id.clone());
         }
     }
 
@@ -121,7 +84,7 @@ impl ActiveRules {
             match self.active.get(id).map(|active| active.nodes.is_empty()) {
                 None => {}
                 Some(true) => self.deactivate(id),
-                Some(false) => self.translate(index, items, sets, id),
+                Some(false) => self.activate(index, items, sets, id),
             }
         }
         let mut changed = sets.take_unsettled();
@@ -155,52 +118,38 @@ impl ActiveRules {
 
     fn deactivate(&mut self, id: &SourceId) {
         if let Some(active) = self.active.remove(id) {
-            self.leaving.extend(active.sets.into_iter().map(|set| (set, id.clone())));
+            self.leaving.extend(active.sets.iter().map(|set| (set.clone(), id.clone())));
         }
     }
 
-    fn translate(&mut self, index: &mut LabelIndex, items: &Items, sets: &mut IpSets, id: &SourceId) {
-        let mut used = BTreeSet::new();
-        let mut set = |definition: SetDefinition| {
-            let set = sets.acquire(index, items, &definition, id);
-            used.insert(set.clone());
-            set
+    fn activate(&mut self, index: &mut LabelIndex, items: &Items, sets: &mut IpSets, id: &SourceId) {
+        let Some(active) = self.active.get_mut(id) else { return };
+        let missing;
+        let rules = if let Some(given) = self.given.get(id) {
+            given
+        } else {
+            missing = Rules::of_missing(id);
+            &missing
         };
-        let translated = match (self.given.get(id), id) {
-            // What cannot be translated was refused at the door and is not here.
-            (Some(given), _) => given.translate(&mut set).unwrap_or_else(|_| every(RuleAction::Deny)),
-            (None, SourceId::Profile(name)) if &*name.0 == DEFAULT_ALLOW_PROFILE => every(RuleAction::Allow),
-            (None, _) => every(RuleAction::Deny),
-        };
-        if let Some(active) = self.active.get_mut(id) {
-            active.translated = translated;
-            let left = std::mem::replace(&mut active.sets, used);
-            self.leaving.extend(left.into_iter().map(|set| (set, id.clone())));
+        for (set, definition) in &rules.sets {
+            sets.acquire(index, items, set, definition, id);
         }
+        active.intent = rules.intent.clone();
+        let used = rules.sets.iter().map(|(set, _)| set.clone()).collect();
+        let left = std::mem::replace(&mut active.sets, used);
+        self.leaving.extend(left.iter().map(|set| (set.clone(), id.clone())));
     }
 
     fn render(&mut self, sets: &IpSets, id: &SourceId) {
         let Some(active) = self.active.get_mut(id) else { return };
-        let harden = |rules: &[RuleIntent]| fail_closed::harden(rules, |set| sets.is_incomplete(set));
-        let intent =
-            PolicyIntent { ingress: harden(&active.translated.ingress), egress: harden(&active.translated.egress) };
-        active.rendered = Arc::new(Rendered { intent: Arc::new(intent), sets: active.sets.clone() });
+        let is_complete = !active.sets.iter().any(|set| sets.is_incomplete(set));
+        let intent = if is_complete {
+            active.intent.clone()
+        } else {
+            let harden = |rules: &[RuleIntent]| fail_closed::harden(rules, |set| sets.is_incomplete(set));
+            let (ingress, egress) = (harden(&active.intent.ingress), harden(&active.intent.egress));
+            Arc::new(PolicyIntent { ingress, egress })
+        };
+        active.rendered = Arc::new(Rendered { intent, sets: active.sets.clone() });
     }
-}
-
-impl Active {
-    fn unsettled() -> Self {
-        let rendered = Rendered { intent: Arc::default(), sets: BTreeSet::new() };
-        Self {
-            nodes: BTreeSet::new(),
-            translated: PolicyIntent::default(),
-            sets: BTreeSet::new(),
-            rendered: Arc::new(rendered),
-        }
-    }
-}
-
-/// One action for every packet, in both directions.
-fn every(action: RuleAction) -> PolicyIntent {
-    PolicyIntent { ingress: vec![RuleIntent::every(action)], egress: vec![RuleIntent::every(action)] }
 }

@@ -53,7 +53,12 @@ pub(crate) fn policy_head(key: &Key, json: &[u8]) -> Option<PolicyHead> {
 /// A tier of which only this JSON is known: its order where readable, and Deny at its end.
 pub(crate) fn tier(json: &[u8]) -> Option<TierSpec> {
     let value: Value = serde_json::from_slice(json).ok()?;
-    Some(TierSpec { order: Some(value["spec"]["order"].as_f64()?), default_action: None })
+    let order = match value.get("spec")?.as_object()?.get("order") {
+        // To have no order is a place too: before all unknown tiers.
+        None | Some(Value::Null) => None,
+        Some(order) => Some(order.as_f64()?),
+    };
+    Some(TierSpec { order, default_action: None })
 }
 
 /// The labels of a resource of which only this JSON is known; none where they cannot be read.

@@ -197,7 +197,8 @@ impl Graph {
         }
         // In before out: a class that stays is not made anew.
         let replaced = old.and_then(|id| self.items.detach(id).map(|item| (id, item)));
-        self.add_item(Item { key: key.clone(), class, place: 0, content }, is_new);
+        let key = self.share_namespace(key.clone());
+        self.add_item(Item { key, class, place: 0, content }, is_new);
         if let Some((id, item)) = replaced {
             self.withdraw(id, &item);
         }
@@ -226,6 +227,14 @@ impl Graph {
         if let Some(endpoint) = item.endpoint() {
             self.routes.endpoint_added(id, endpoint);
         }
+    }
+
+    fn share_namespace(&mut self, key: Key) -> Key {
+        let Some(namespace) = key.namespace() else { return key };
+        let symbol = self.index.symbols.acquire(namespace);
+        let shared = self.index.symbols.text(symbol).clone();
+        self.index.symbols.release(symbol);
+        key.sharing_namespace(shared)
     }
 
     fn remove_item(&mut self, id: ItemId) {

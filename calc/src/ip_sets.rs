@@ -73,13 +73,13 @@ impl IpSets {
         &mut self,
         index: &mut LabelIndex,
         items: &Items,
+        id: &SetId,
         definition: &SetDefinition,
         user: &SourceId,
-    ) -> SetId {
-        let id = definition.id();
-        if let Some(set) = self.sets.get_mut(&id) {
+    ) {
+        if let Some(set) = self.sets.get_mut(id) {
             set.users.insert(user.clone());
-            return id;
+            return;
         }
         let subscription = index.sets.subscribe(&index.classes, &mut index.symbols, &definition.selector);
         let port = definition
@@ -95,7 +95,6 @@ impl IpSets {
         self.by_subscription.entry(subscription).or_default().insert(id.clone());
         let users = [user.clone()].into();
         self.sets.insert(id.clone(), Set { subscription, port, members, unknown, users });
-        id
     }
 
     /// Counts a user out; the last one ends the set.

@@ -1,7 +1,8 @@
 //! What carries labels: endpoints and network sets, and the addresses that they stand for.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc};
+use std::{hash::BuildHasher, net::IpAddr, sync::Arc};
 
+use hashbrown::{DefaultHashBuilder, HashTable};
 use ipnet::IpNet;
 use model::{
     Key,
@@ -13,6 +14,13 @@ use crate::{label_index::ClassId, symbols::Symbol};
 /// An item's number; reused after the item is gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ItemId(u32);
+
+impl ItemId {
+    /// Not above any other.
+    pub(crate) const MIN: Self = Self(u32::MIN);
+    /// Not below any other.
+    pub(crate) const MAX: Self = Self(u32::MAX);
+}
 
 /// An endpoint or a network set.
 #[derive(Debug)]
@@ -120,7 +128,9 @@ impl Content {
 /// All items, by number and by key.
 #[derive(Default)]
 pub(crate) struct Items {
-    by_key: HashMap<Key, ItemId>,
+    /// Items by their keys, which are kept in `slots` only: there are very many.
+    by_key: HashTable<ItemId>,
+    hasher: DefaultHashBuilder,
     /// Indexed by item; `None` where a number is free.
     slots: Vec<Option<Item>>,
     free: Vec<ItemId>,
@@ -133,16 +143,20 @@ impl Items {
             self.slots.push(None);
             ItemId(self.slots.len() as u32 - 1)
         });
-        self.by_key.insert(item.key.clone(), id);
+        let hash = self.hasher.hash_one(Some(&item.key));
         self.slots[id.0 as usize] = Some(item);
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.by_key.insert_unique(hash, id, |id| hasher.hash_one(key_of(slots, *id)));
         id
     }
 
     /// Takes an item out. Its number stays taken until [`Self::free`].
     pub(crate) fn detach(&mut self, id: ItemId) -> Option<Item> {
-        let item = self.slots[id.0 as usize].take()?;
-        self.by_key.remove(&item.key);
-        Some(item)
+        let hash = self.hasher.hash_one(key_of(&self.slots, id));
+        if let Ok(entry) = self.by_key.find_entry(hash, |other| *other == id) {
+            entry.remove();
+        }
+        self.slots[id.0 as usize].take()
     }
 
     /// Gives the number of a detached item back.
@@ -153,7 +167,8 @@ impl Items {
 
     /// The number of a key's item.
     pub(crate) fn find(&self, key: &Key) -> Option<ItemId> {
-        self.by_key.get(key).copied()
+        let hash = self.hasher.hash_one(Some(key));
+        self.by_key.find(hash, |id| key_of(&self.slots, *id) == Some(key)).copied()
     }
 
     /// An item that exists, or none.
@@ -165,4 +180,8 @@ impl Items {
     pub(crate) fn get_mut(&mut self, id: ItemId) -> Option<&mut Item> {
         self.slots.get_mut(id.0 as usize)?.as_mut()
     }
+}
+
+fn key_of(slots: &[Option<Item>], id: ItemId) -> Option<&Key> {
+    slots[id.0 as usize].as_ref().map(|item| &item.key)
 }

@@ -103,11 +103,11 @@ impl Output {
         if rendered.is_none() {
             output.sources.remove(id);
         }
-        for set in rendered.iter().flat_map(|rendered| &rendered.sets) {
+        for set in rendered.iter().flat_map(|rendered| rendered.sets.iter()) {
             *output.sets.entry(set.clone()).or_default() += 1;
             self.touched_sets.insert((set.clone(), node.clone()));
         }
-        for set in old.iter().flat_map(|old| &old.sets) {
+        for set in old.iter().flat_map(|old| old.sets.iter()) {
             if let Some(references) = output.sets.get_mut(set) {
                 *references -= 1;
                 self.touched_sets.insert((set.clone(), node.clone()));

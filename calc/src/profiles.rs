@@ -5,12 +5,9 @@ use std::{
     sync::LazyLock,
 };
 
-use model::{
-    Key, Kind,
-    resource::{Labels, ProfileSpec},
-};
+use model::{Key, Kind, resource::Labels};
 
-use crate::active_rules::GivenRules;
+use crate::rules::Rules;
 
 /// What an unknown profile gives to inherit.
 static NO_LABELS: LazyLock<Labels> = LazyLock::new(Labels::new);
@@ -18,15 +15,8 @@ static NO_LABELS: LazyLock<Labels> = LazyLock::new(Labels::new);
 /// A profile as one key gives it.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Profile {
-    pub(crate) rules: GivenRules,
+    pub(crate) rules: Rules,
     pub(crate) labels: Labels,
-}
-
-impl Profile {
-    pub(crate) fn new(spec: ProfileSpec) -> Self {
-        let rules = GivenRules::Rules { ingress: spec.ingress.into(), egress: spec.egress.into(), namespace: None };
-        Self { rules, labels: spec.labels_to_apply }
-    }
 }
 
 /// All profiles.

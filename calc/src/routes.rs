@@ -54,8 +54,8 @@ pub(crate) struct Routes {
     /// How many endpoints of each wanted node there are.
     endpoints: HashMap<Arc<str>, usize>,
     blocks: Blocks,
-    /// Workloads by address. Almost always one; the least key wins.
-    holders: BTreeMap<IpAddr, Vec<ItemId>>,
+    /// Workloads by address. Almost always one; of several, the least key wins.
+    holders: BTreeSet<(IpAddr, ItemId)>,
     /// Prefixes whose destination may have changed.
     dirty: BTreeSet<IpNet>,
     /// As of the last [`Self::publish`].
@@ -71,7 +71,7 @@ impl Routes {
             nodes: HashMap::new(),
             endpoints: HashMap::new(),
             blocks: Blocks::default(),
-            holders: BTreeMap::new(),
+            holders: BTreeSet::new(),
             dirty: BTreeSet::new(),
             published: BTreeMap::new(),
             told: BTreeSet::new(),
@@ -86,7 +86,7 @@ impl Routes {
         };
         if old.as_ref() != bgp {
             // Nodes change rarely, and a change concerns all that lives there.
-            self.dirty.extend(self.holders.keys().copied().map(IpNet::from));
+            self.dirty.extend(self.holders.iter().map(|(address, _)| IpNet::from(*address)));
             self.dirty.extend(self.blocks.prefixes());
         }
     }
@@ -94,7 +94,7 @@ impl Routes {
     /// Takes an IPAM block in, or out.
     pub(crate) fn set_block(&mut self, key: &Key, block: Option<&IpamBlockSpec>) {
         for prefix in self.blocks.set(key, block) {
-            let inside = self.holders.range(prefix.network()..=prefix.broadcast());
+            let inside = self.holders.range((prefix.network(), ItemId::MIN)..=(prefix.broadcast(), ItemId::MAX));
             self.dirty.extend(inside.map(|(address, _)| IpNet::from(*address)));
             self.dirty.insert(prefix);
         }
@@ -106,7 +106,7 @@ impl Routes {
             *self.endpoints.entry(local.node.clone()).or_default() += 1;
         }
         for address in routed_addresses(endpoint) {
-            self.holders.entry(*address).or_default().push(id);
+            self.holders.insert((*address, id));
             self.dirty.insert((*address).into());
         }
     }
@@ -122,12 +122,7 @@ impl Routes {
             }
         }
         for address in routed_addresses(endpoint) {
-            if let Some(holders) = self.holders.get_mut(address) {
-                holders.retain(|other| *other != id);
-                if holders.is_empty() {
-                    self.holders.remove(address);
-                }
-            }
+            self.holders.remove(&(*address, id));
             self.dirty.insert((*address).into());
         }
     }
@@ -186,8 +181,8 @@ impl Routes {
 
     /// The workload's own interface where it lives; its node's address elsewhere, unless a block routes there anyway.
     fn resolve_workload(&self, items: &Items, symbols: &Symbols, address: IpAddr, destination: &mut Destination) {
-        let ids = self.holders.get(&address).into_iter().flatten();
-        let mut holders: Vec<&Item> = ids.filter_map(|id| items.get(*id)).collect();
+        let ids = self.holders.range((address, ItemId::MIN)..=(address, ItemId::MAX));
+        let mut holders: Vec<&Item> = ids.filter_map(|(_, id)| items.get(*id)).collect();
         holders.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         let covering = self.blocks.covering(address);
         for endpoint in holders.into_iter().filter_map(Item::endpoint) {

@@ -3,40 +3,71 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use ipnet::IpNet;
 use model::{
-    intent::{Icmp, PeerMatch, PortRange, Protocol, RuleAction, RuleIntent, SetId},
+    intent::{Icmp, PeerMatch, PolicyIntent, PortRange, Protocol, RuleAction, RuleIntent, SetId},
     resource::{Action, EntityRule, IcmpFields, Port, Rule},
 };
 use selector::{NAMESPACE_LABEL, ParseSelectorError, SERVICE_ACCOUNT_LABEL, Selector};
 
-use crate::ip_sets::SetDefinition;
+use crate::{active_rules::SourceId, ip_sets::SetDefinition};
 
-/// Translates the rules of one source. `set` names a set and may make it.
-pub(crate) fn translate_all(
-    rules: &[Rule],
-    namespace: Option<&str>,
-    set: &mut dyn FnMut(SetDefinition) -> SetId,
-) -> Result<Vec<RuleIntent>, String> {
+/// The profile that exists without a resource and allows everything.
+const DEFAULT_ALLOW_PROFILE: &str = "projectcalico-default-allow";
+
+/// The rules of one policy or profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rules {
+    /// The rules as if all sets were complete.
+    pub(crate) intent: Arc<PolicyIntent>,
+    /// The sets that they refer to, each once.
+    pub(crate) sets: Box<[(SetId, SetDefinition)]>,
+}
+
+impl Rules {
+    /// Translates v3 rules; `namespace` is where their policy lives. Says what cannot be enforced, and where it stands.
+    pub(crate) fn translate(ingress: &[Rule], egress: &[Rule], namespace: Option<&str>) -> Result<Self, String> {
+        let mut sets = BTreeMap::new();
+        let mut all =
+            |rules, path| translate_all(rules, namespace, &mut sets).map_err(|reason| format!("spec.{path}{reason}"));
+        let intent = PolicyIntent { ingress: all(ingress, "ingress")?, egress: all(egress, "egress")? };
+        Ok(Self { intent: Arc::new(intent), sets: sets.into_iter().map(|(definition, id)| (id, definition)).collect() })
+    }
+
+    /// One action for every packet, in both directions.
+    pub(crate) fn every(action: RuleAction) -> Self {
+        let rules = vec![RuleIntent::every(action)];
+        Self { intent: Arc::new(PolicyIntent { ingress: rules.clone(), egress: rules }), sets: Box::default() }
+    }
+
+    /// What holds where there is nothing by a name.
+    pub(crate) fn of_missing(id: &SourceId) -> Self {
+        match id {
+            SourceId::Profile(name) if &*name.0 == DEFAULT_ALLOW_PROFILE => Self::every(RuleAction::Allow),
+            SourceId::Policy(_) | SourceId::Profile(_) => Self::every(RuleAction::Deny),
+        }
+    }
+}
+
+/// The sets of rules under translation.
+type Sets = BTreeMap<SetDefinition, SetId>;
+
+fn translate_all(rules: &[Rule], namespace: Option<&str>, sets: &mut Sets) -> Result<Vec<RuleIntent>, String> {
     let mut translated = Vec::with_capacity(rules.len());
     for (index, rule) in rules.iter().enumerate() {
-        let rule = translate(rule, namespace, set).map_err(|reason| format!("[{index}]{reason}"))?;
+        let rule = translate(rule, namespace, sets).map_err(|reason| format!("[{index}]{reason}"))?;
         translated.extend(rule);
     }
     Ok(translated)
 }
 
 /// Translates one rule; none where it cannot match any packet.
-fn translate(
-    rule: &Rule,
-    namespace: Option<&str>,
-    set: &mut dyn FnMut(SetDefinition) -> SetId,
-) -> Result<Option<RuleIntent>, String> {
+fn translate(rule: &Rule, namespace: Option<&str>, sets: &mut Sets) -> Result<Option<RuleIntent>, String> {
     let protocol = rule.protocol.map(|name| name.0);
     let mut peer = |side: &EntityRule, path: &str| {
-        Translation { protocol, namespace, set: &mut *set }.peer(side).map_err(|reason| format!(".{path}.{reason}"))
+        Translation { protocol, namespace, sets: &mut *sets }.peer(side).map_err(|reason| format!(".{path}.{reason}"))
     };
     let source = peer(&rule.source, "source")?;
     let destination = peer(&rule.destination, "destination")?;
@@ -67,7 +98,7 @@ struct Translation<'a> {
     protocol: Option<Protocol>,
     /// The policy's, where it lives in one.
     namespace: Option<&'a str>,
-    set: &'a mut dyn FnMut(SetDefinition) -> SetId,
+    sets: &'a mut Sets,
 }
 
 impl Translation<'_> {
@@ -83,10 +114,10 @@ impl Translation<'_> {
         };
         match (&selected, &side.not_selector) {
             (Some(selected), Some(not)) => {
-                peer.ip_sets.push(self.addresses(Selector::and([selected, &not.negate()])));
+                peer.ip_sets = vec![self.addresses(Selector::and([selected, &not.negate()]))];
             }
-            (Some(selected), None) => peer.ip_sets.push(self.addresses(selected.clone())),
-            (None, Some(not)) => peer.not_ip_sets.push(self.addresses(not.clone())),
+            (Some(selected), None) => peer.ip_sets = vec![self.addresses(selected.clone())],
+            (None, Some(not)) => peer.not_ip_sets = vec![self.addresses(not.clone())],
             (None, None) => {}
         }
         let port_holders = selected.unwrap_or_default();
@@ -137,7 +168,7 @@ impl Translation<'_> {
                 }
                 (Port::Named(name), protocol) => {
                     let port = Some((Arc::from(name.as_str()), protocol));
-                    sets.push((self.set)(SetDefinition { selector: holders.clone(), port }));
+                    sets.push(self.set(SetDefinition { selector: holders.clone(), port }));
                 }
             }
         }
@@ -145,7 +176,11 @@ impl Translation<'_> {
     }
 
     fn addresses(&mut self, selector: Selector) -> SetId {
-        (self.set)(SetDefinition { selector, port: None })
+        self.set(SetDefinition { selector, port: None })
+    }
+
+    fn set(&mut self, definition: SetDefinition) -> SetId {
+        self.sets.entry(definition).or_insert_with_key(SetDefinition::id).clone()
     }
 }
 

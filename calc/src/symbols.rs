@@ -2,7 +2,9 @@
 //!
 //! Not a cache: a symbol lives exactly as long as someone holds it, so churning pods leave nothing behind.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{hash::BuildHasher, sync::Arc};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// A text's number. Meaningless without its [`Symbols`] and after its last release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,7 +13,8 @@ pub(crate) struct Symbol(u32);
 /// The texts in use.
 #[derive(Default)]
 pub(crate) struct Symbols {
-    by_text: HashMap<Arc<str>, Symbol>,
+    by_text: HashTable<Symbol>,
+    hasher: DefaultHashBuilder,
     /// Indexed by symbol.
     slots: Vec<Slot>,
     /// Slots without holders, for reuse.
@@ -26,12 +29,12 @@ struct Slot {
 impl Symbols {
     /// The symbol of a text, held once more.
     pub(crate) fn acquire(&mut self, text: &str) -> Symbol {
-        if let Some(&symbol) = self.by_text.get(text) {
+        let hash = self.hasher.hash_one(text);
+        if let Some(&symbol) = self.by_text.find(hash, |symbol| **self.text(*symbol) == *text) {
             self.slots[symbol.0 as usize].holders += 1;
             return symbol;
         }
-        let text: Arc<str> = text.into();
-        let slot = Slot { text: text.clone(), holders: 1 };
+        let slot = Slot { text: text.into(), holders: 1 };
         let symbol = if let Some(symbol) = self.free.pop() {
             self.slots[symbol.0 as usize] = slot;
             symbol
@@ -39,7 +42,8 @@ impl Symbols {
             self.slots.push(slot);
             Symbol(self.slots.len() as u32 - 1)
         };
-        self.by_text.insert(text, symbol);
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.by_text.insert_unique(hash, symbol, |symbol| hasher.hash_one(&*slots[symbol.0 as usize].text));
         symbol
     }
 
@@ -48,8 +52,10 @@ impl Symbols {
         let slot = &mut self.slots[symbol.0 as usize];
         slot.holders -= 1;
         if slot.holders == 0 {
-            self.by_text.remove(&slot.text);
-            slot.text = "".into();
+            let text = std::mem::take(&mut slot.text);
+            if let Ok(entry) = self.by_text.find_entry(self.hasher.hash_one(&*text), |other| *other == symbol) {
+                entry.remove();
+            }
             self.free.push(symbol);
         }
     }

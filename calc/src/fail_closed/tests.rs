@@ -55,6 +55,15 @@ fn labels_are_read_where_they_can_be() {
     assert_eq!(labels(b"nonsense"), None);
 }
 
+#[test]
+fn a_broken_tier_stays_in_its_place_where_that_can_be_read() {
+    let order = |json: &[u8]| tier(json).map(|tier| tier.order);
+    assert_eq!(order(br#"{"spec": {"order": 7, "defaultAction": "Perhaps"}}"#), Some(Some(7.0)));
+    assert_eq!(order(br#"{"spec": {"defaultAction": "Perhaps"}}"#), Some(None));
+    assert_eq!(order(br#"{"spec": {"order": "first"}}"#), None);
+    assert_eq!(order(br#"{"spec": []}"#), None);
+}
+
 /// A rule over sets by name, `!` for those that must not match; sets named `?…` are incomplete.
 fn rule(action: RuleAction, sets: &[&str]) -> RuleIntent {
     let mut rule = RuleIntent::every(action);

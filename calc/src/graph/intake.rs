@@ -1,19 +1,18 @@
 //! The door: what a key holds goes to the rooms that it concerns, or is refused and replaced.
 
-use std::sync::Arc;
-
 use model::{
     Key, Kind,
-    intent::{PolicyId, ProfileId, SetId},
-    resource::{Object, PolicySpec, Resource},
+    intent::{PolicyId, ProfileId, RuleAction},
+    resource::{Object, PolicySpec, ProfileSpec, Resource},
 };
 
 use super::{Graph, Input};
 use crate::{
-    active_rules::{GivenRules, SourceId},
+    active_rules::SourceId,
     endpoints, fail_closed,
     policies::PolicyHead,
     profiles::{Profile, profile_name},
+    rules::Rules,
 };
 
 /// Why a policy for raw packets is refused.
@@ -46,7 +45,7 @@ impl Graph {
     fn accept(&mut self, key: &Key, resource: Resource) -> Result<(), String> {
         match resource {
             Resource::Policy(policy) => return self.accept_policy(key, policy),
-            Resource::Profile(profile) => return self.accept_profile(key, Profile::new(profile.spec)),
+            Resource::Profile(profile) => return self.accept_profile(key, profile.spec),
             Resource::WorkloadEndpoint(object) => {
                 let labelled = endpoints::workload(&mut self.index.symbols, &self.nodes, key, object)?;
                 self.place(key, Some(labelled));
@@ -69,7 +68,7 @@ impl Graph {
     }
 
     fn accept_policy(&mut self, key: &Key, policy: Object<PolicySpec>) -> Result<(), String> {
-        let mut spec = policy.spec;
+        let spec = policy.spec;
         if spec.do_not_track || spec.pre_dnat {
             self.stand_ins.remove(key);
             self.set_policy(key, None);
@@ -79,16 +78,12 @@ impl Graph {
             Ok(head) => head,
             Err(reason) => return self.refuse_policy(key, PolicyHead::unknown(key), reason),
         };
-        let rules = |applies, rules: &mut Vec<_>| if applies { std::mem::take(rules).into() } else { Box::default() };
-        let given = GivenRules::Rules {
-            ingress: rules(head.ingress, &mut spec.ingress),
-            egress: rules(head.egress, &mut spec.egress),
-            namespace: key.namespace().map(Arc::from),
-        };
-        match check(&given) {
-            Ok(()) => {
+        let ingress = if head.ingress { &spec.ingress[..] } else { &[] };
+        let egress = if head.egress { &spec.egress[..] } else { &[] };
+        match Rules::translate(ingress, egress, key.namespace()) {
+            Ok(rules) => {
                 self.stand_ins.remove(key);
-                self.set_policy(key, Some((head, given)));
+                self.set_policy(key, Some((head, rules)));
                 Ok(())
             }
             Err(reason) => self.refuse_policy(key, head.broken(), reason),
@@ -98,22 +93,23 @@ impl Graph {
     fn refuse_policy(&mut self, key: &Key, stand_in: PolicyHead, reason: String) -> Result<(), String> {
         if !self.has_sound(key) {
             self.stand_ins.insert(key.clone());
-            self.set_policy(key, Some((stand_in, GivenRules::Broken)));
+            self.set_policy(key, Some((stand_in, Rules::every(RuleAction::Deny))));
         }
         Err(reason)
     }
 
-    fn accept_profile(&mut self, key: &Key, profile: Profile) -> Result<(), String> {
-        match check(&profile.rules) {
-            Ok(()) => {
+    fn accept_profile(&mut self, key: &Key, spec: ProfileSpec) -> Result<(), String> {
+        let labels = spec.labels_to_apply;
+        match Rules::translate(&spec.ingress, &spec.egress, None) {
+            Ok(rules) => {
                 self.stand_ins.remove(key);
-                self.set_profile(key, Some(profile));
+                self.set_profile(key, Some(Profile { rules, labels }));
                 Ok(())
             }
             Err(reason) => {
                 if !self.has_sound(key) {
                     self.stand_ins.insert(key.clone());
-                    self.set_profile(key, Some(Profile { rules: GivenRules::Broken, ..profile }));
+                    self.set_profile(key, Some(Profile { rules: Rules::every(RuleAction::Deny), labels }));
                 }
                 Err(reason)
             }
@@ -142,14 +138,14 @@ impl Graph {
         match key.kind() {
             Kind::NetworkPolicy | Kind::GlobalNetworkPolicy | Kind::KubernetesNetworkPolicy => {
                 let head = fail_closed::policy_head(key, json);
-                self.set_policy(key, head.map(|head| (head, GivenRules::Broken)));
+                self.set_policy(key, head.map(|head| (head, Rules::every(RuleAction::Deny))));
             }
             Kind::Tier => {
                 self.policies.set_tier(&self.index, key.name(), fail_closed::tier(json).as_ref());
             }
             Kind::Profile | Kind::Namespace | Kind::ServiceAccount => {
                 let labels = fail_closed::inherited_labels(json);
-                self.set_profile(key, Some(Profile { rules: GivenRules::Broken, labels }));
+                self.set_profile(key, Some(Profile { rules: Rules::every(RuleAction::Deny), labels }));
             }
             Kind::NetworkSet | Kind::GlobalNetworkSet => {
                 let labels = fail_closed::labels(json);
@@ -189,7 +185,7 @@ impl Graph {
         }
     }
 
-    fn set_policy(&mut self, key: &Key, policy: Option<(PolicyHead, GivenRules)>) {
+    fn set_policy(&mut self, key: &Key, policy: Option<(PolicyHead, Rules)>) {
         let id = policy_id(key);
         let (head, rules) = policy.unzip();
         self.policies.set_policy(&mut self.index, &id, head);
@@ -215,9 +211,4 @@ impl Graph {
 
 fn policy_id(key: &Key) -> PolicyId {
     PolicyId(key.to_string().into())
-}
-
-/// Whether rules can be enforced: a translation that leaves nothing behind.
-fn check(rules: &GivenRules) -> Result<(), String> {
-    rules.translate(&mut |_| SetId("".into())).map(drop)
 }

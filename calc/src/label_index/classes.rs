@@ -2,9 +2,11 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    hash::BuildHasher,
     sync::Arc,
 };
 
+use hashbrown::{DefaultHashBuilder, HashTable};
 use model::resource::Labels;
 use selector::{Labels as LookUp, Restriction};
 
@@ -44,7 +46,7 @@ struct Identity {
 /// Things that no selector can tell apart.
 #[derive(Debug)]
 pub(crate) struct Class {
-    identity: Arc<Identity>,
+    identity: Identity,
     /// Its members; an item knows its place in here.
     pub(crate) items: Vec<ItemId>,
     /// How many of them are endpoints of wanted nodes.
@@ -69,7 +71,9 @@ struct Profile {
 /// All classes.
 #[derive(Default)]
 pub(crate) struct Classes {
-    by_identity: HashMap<Arc<Identity>, ClassId>,
+    /// Classes by their identities, which are kept in `slots` only: there may be as many as items.
+    by_identity: HashTable<ClassId>,
+    hasher: DefaultHashBuilder,
     /// Indexed by class; `None` where a number is free.
     slots: Vec<Option<Class>>,
     free: Vec<ClassId>,
@@ -91,7 +95,9 @@ impl Classes {
             labels: acquire_pairs(symbols, labels),
             profiles: profiles.iter().map(|name| self.profile_number(name)).collect(),
         };
-        if let Some(&known) = self.by_identity.get(&identity) {
+        let hash = self.hasher.hash_one(Some(&identity));
+        let is_same = |id: &ClassId| identity_of(&self.slots, *id) == Some(&identity);
+        if let Some(&known) = self.by_identity.find(hash, is_same) {
             release_pairs(symbols, &identity.labels);
             return (known, false);
         }
@@ -107,17 +113,20 @@ impl Classes {
                 profile.classes.insert(id);
             }
         }
-        let identity = Arc::new(identity);
-        self.by_identity.insert(identity.clone(), id);
         self.slots[id.index()] = Some(Class { identity, items: Vec::new(), wanted: 0 });
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.by_identity.insert_unique(hash, id, |id| hasher.hash_one(identity_of(slots, *id)));
         (id, true)
     }
 
     /// Forgets a class that has no items left.
     pub(crate) fn remove(&mut self, symbols: &mut Symbols, id: ClassId) {
+        let hash = self.hasher.hash_one(identity_of(&self.slots, id));
         let Some(class) = self.slots[id.index()].take() else { return };
         debug_assert!(class.items.is_empty());
-        self.by_identity.remove(&class.identity);
+        if let Ok(entry) = self.by_identity.find_entry(hash, |other| *other == id) {
+            entry.remove();
+        }
         for &pair in &class.identity.labels {
             remove_posting(&mut self.own, pair, &id);
         }
@@ -250,6 +259,10 @@ impl LookUp for ClassLabels<'_> {
             .or_else(|| identity.profiles.iter().find_map(|&number| value_in(&self.classes.profile(number)?.labels)))?;
         Some(self.symbols.text(value))
     }
+}
+
+fn identity_of(slots: &[Option<Class>], id: ClassId) -> Option<&Identity> {
+    slots[id.index()].as_ref().map(|class| &class.identity)
 }
 
 /// Every value's entry under a name, or those of some values.

@@ -49,7 +49,7 @@ pub(crate) struct Subscriptions {
     by_label: HashMap<Symbol, BTreeSet<SubscriptionId>>,
     by_pair: HashMap<(Symbol, Symbol), BTreeSet<SubscriptionId>>,
     /// Indexed by class: what matches it, sorted.
-    matches: Vec<Vec<SubscriptionId>>,
+    matches: Vec<Box<[SubscriptionId]>>,
 }
 
 impl Subscriptions {
@@ -87,10 +87,10 @@ impl Subscriptions {
         self.index_anchor(id, &anchor);
         let found = self.find_classes(classes, symbols, selector, &anchor);
         for class in &found {
-            let matches = matches_mut(&mut self.matches, *class);
-            if let Err(place) = matches.binary_search(&id) {
+            change(matches_mut(&mut self.matches, *class), |matches| {
+                let place = matches.partition_point(|other| *other < id);
                 matches.insert(place, id);
-            }
+            });
         }
         self.by_selector.insert(selector.clone(), id);
         let selector = selector.clone();
@@ -108,7 +108,7 @@ impl Subscriptions {
         self.by_selector.remove(&ended.selector);
         self.forget_anchor(symbols, id, &ended.anchor);
         for class in ended.classes {
-            matches_mut(&mut self.matches, class).retain(|other| *other != id);
+            change(matches_mut(&mut self.matches, class), |matches| matches.retain(|other| *other != id));
         }
         self.free.push(id);
     }
@@ -120,7 +120,7 @@ impl Subscriptions {
 
     /// Subscriptions that match a class, sorted.
     pub(crate) fn matches(&self, class: ClassId) -> &[SubscriptionId] {
-        self.matches.get(class.index()).map_or(&[], Vec::as_slice)
+        self.matches.get(class.index()).map_or(&[], |matches| matches)
     }
 
     /// Brings the matches of one class up to date.
@@ -138,7 +138,7 @@ impl Subscriptions {
         for subscription in &stopped {
             self.classes_mut(*subscription, |classes| classes.remove(&id));
         }
-        *matches_mut(&mut self.matches, id) = current;
+        *matches_mut(&mut self.matches, id) = current.into();
         MatchChanges { started, stopped }
     }
 
@@ -259,11 +259,18 @@ fn release_anchor(symbols: &mut Symbols, anchor: Option<Anchor>) {
     }
 }
 
-fn matches_mut(matches: &mut Vec<Vec<SubscriptionId>>, class: ClassId) -> &mut Vec<SubscriptionId> {
+fn matches_mut(matches: &mut Vec<Box<[SubscriptionId]>>, class: ClassId) -> &mut Box<[SubscriptionId]> {
     if matches.len() <= class.index() {
-        matches.resize_with(class.index() + 1, Vec::new);
+        matches.resize_with(class.index() + 1, Box::default);
     }
     &mut matches[class.index()]
+}
+
+/// Changes a list that is otherwise kept without room to grow: there is one for every class.
+fn change(matches: &mut Box<[SubscriptionId]>, change: impl FnOnce(&mut Vec<SubscriptionId>)) {
+    let mut list = std::mem::take(matches).into_vec();
+    change(&mut list);
+    *matches = list.into();
 }
 
 fn remove_from<K: std::hash::Hash + Eq>(map: &mut HashMap<K, BTreeSet<SubscriptionId>>, key: &K, id: SubscriptionId) {

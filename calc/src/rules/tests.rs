@@ -9,12 +9,22 @@ use super::*;
 /// Translates one rule. Sets are named by what they hold: `selector` or `selector port/protocol`.
 fn translate_in(namespace: Option<&str>, rule: Value) -> Result<Vec<RuleIntent>, String> {
     let rule: Rule = serde_json::from_value(rule).unwrap();
-    translate_all(&[rule], namespace, &mut |definition| {
-        let port = definition.port.map_or_else(String::new, |(name, protocol)| {
+    let Rules { intent, sets } = Rules::translate(&[rule], &[], namespace)?;
+    let mut rules = intent.ingress.clone();
+    let name = |id: &mut SetId| {
+        let (_, definition) = sets.iter().find(|(known, _)| known == id).unwrap();
+        let port = definition.port.as_ref().map_or_else(String::new, |(name, protocol)| {
             format!(" {name}/{}", protocol.map_or_else(|| "any".to_owned(), |protocol| protocol.to_string()))
         });
-        SetId(format!("{}{port}", definition.selector).into())
-    })
+        *id = SetId(format!("{}{port}", definition.selector).into());
+    };
+    for side in rules.iter_mut().flat_map(|rule| [&mut rule.source, &mut rule.destination]) {
+        side.ip_sets.iter_mut().for_each(name);
+        side.not_ip_sets.iter_mut().for_each(name);
+        side.named_port_sets.iter_mut().for_each(name);
+        side.not_named_port_sets.iter_mut().for_each(name);
+    }
+    Ok(rules)
 }
 
 fn source_in(namespace: Option<&str>, source: Value) -> PeerMatch {
@@ -99,13 +109,25 @@ fn named_ports_of_nobody_in_particular_are_everybodys() {
 #[test]
 fn what_cannot_be_enforced_is_refused_with_its_place() {
     let cases = [
-        (json!({"action": "Allow", "destination": {"ports": [80]}}), "[0].destination.ports: port 80 needs a protocol"),
-        (json!({"action": "Allow", "protocol": "ICMP", "source": {"notPorts": ["x"]}}), "[0].source.notPorts: port x"),
-        (json!({"action": "Allow", "source": {"services": {"name": "x"}}}), "[0].source.services: "),
-        (json!({"action": "Allow", "icmp": {"type": 8}}), "[0].icmp: needs protocol ICMP"),
-        (json!({"action": "Allow", "protocol": "ICMP", "icmp": {"code": 0}}), "[0].icmp.code: a code needs a type"),
-        (json!({"action": "Allow", "protocol": "TCP", "notICMP": {"type": 8}}), "[0].notICMP: needs protocol ICMP"),
-        (json!({"action": "Allow", "ipVersion": 5}), "[0].ipVersion: 5 is neither 4 nor 6"),
+        (
+            json!({"action": "Allow", "destination": {"ports": [80]}}),
+            "spec.ingress[0].destination.ports: port 80 needs a protocol",
+        ),
+        (
+            json!({"action": "Allow", "protocol": "ICMP", "source": {"notPorts": ["x"]}}),
+            "spec.ingress[0].source.notPorts: port x",
+        ),
+        (json!({"action": "Allow", "source": {"services": {"name": "x"}}}), "spec.ingress[0].source.services: "),
+        (json!({"action": "Allow", "icmp": {"type": 8}}), "spec.ingress[0].icmp: needs protocol ICMP"),
+        (
+            json!({"action": "Allow", "protocol": "ICMP", "icmp": {"code": 0}}),
+            "spec.ingress[0].icmp.code: a code needs a type",
+        ),
+        (
+            json!({"action": "Allow", "protocol": "TCP", "notICMP": {"type": 8}}),
+            "spec.ingress[0].notICMP: needs protocol ICMP",
+        ),
+        (json!({"action": "Allow", "ipVersion": 5}), "spec.ingress[0].ipVersion: 5 is neither 4 nor 6"),
     ];
     for (rule, expected) in cases {
         let error = translate_in(None, rule.clone()).unwrap_err();
