@@ -64,21 +64,30 @@ impl Apply {
 
     /// Tells when each node enforced it and when the first packets passed.
     pub(crate) fn tell(&self, cluster: &Cluster, enforced: &Enforced, watched: Vec<WatchedPair>) -> Result<()> {
-        say!("  cattailctl took {} itself. Counted from the moment it was started:", ms(self.took));
+        say!("  The command took {} itself. Counted from the moment it was started:", ms(self.took));
         for (node, after) in &enforced.nodes {
             let apply_ms = agents::ask(cluster, node)?.apply_ms;
-            say!("    {node}: enforced after {} (the kernel needed {apply_ms:.1} ms for it)", ms(*after));
+            say!(
+                "    {node}: enforced after {}, {}; nftables and routes took {apply_ms:.1} ms",
+                ms(*after),
+                self.since_return(*after)
+            );
         }
         for pair in watched {
             let answered = pair.watch.answered_at()?;
             let answered = answered.with_context(|| format!("{}: no packet ever passed", pair.description))?;
-            say!(
-                "    {}: first answer after {}",
-                pair.description,
-                ms(answered.saturating_duration_since(self.started))
-            );
+            let after = answered.saturating_duration_since(self.started);
+            say!("    {}: first answer after {}, {}", pair.description, ms(after), self.since_return(after));
         }
         Ok(())
+    }
+
+    /// The write happens shortly before the command returns, so this is close to the time that the cluster needed.
+    fn since_return(&self, after_start: Duration) -> String {
+        match after_start.checked_sub(self.took) {
+            Some(after_return) => format!("{} after the command returned", ms(after_return)),
+            None => "before the command returned".to_owned(),
+        }
     }
 }
 
