@@ -98,11 +98,15 @@ impl Connection {
                 .serve_connection(TokioIo::new(stream), router)
         );
         let mut patience = pin!(tokio::time::sleep(limits.first_request));
-        let mut is_stopping = false;
+        let (mut is_patient, mut is_stopping) = (true, false);
         let ended = loop {
             tokio::select! {
                 ended = &mut connection => break ended,
-                () = &mut patience, if !has_asked.load(Ordering::Relaxed) => {
+                () = &mut patience, if is_patient => {
+                    is_patient = false;
+                    if has_asked.load(Ordering::Relaxed) {
+                        continue;
+                    }
                     let reason = format!("no request within {:?}", limits.first_request);
                     return self.door.shared.rejections.reject("silent", self.address, &reason);
                 }

@@ -2,6 +2,7 @@
 //! keeps state the way an agent does.
 #![allow(dead_code, unreachable_pub, reason = "every test file uses its own part")]
 
+pub mod admin;
 pub mod client;
 pub mod events;
 
@@ -63,7 +64,7 @@ impl Typha {
             name: name.to_owned(),
             listen: any_port,
             admin_listen: Some(any_port),
-            files: certificates.issue(&Request::named("typha"))?,
+            files: certificates.issue(&Request { hosts: vec!["typha".to_owned()], ..Request::named("typha") })?,
             peers: Peers::common_name("felix"),
             limits,
         };

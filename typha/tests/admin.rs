@@ -1,0 +1,94 @@
+//! What the admin API tells: readiness with its reason, who is connected, what the nodes enforce.
+
+#![allow(clippy::expect_used, reason = "tests")]
+
+mod harness;
+
+use std::{net::SocketAddr, time::Duration};
+
+use datastore_adapters::SourceEvent;
+use harness::{
+    Certificates, Typha, admin,
+    client::{Client, State, connect},
+    events::{apply, list, put},
+    until,
+};
+use proto::sync::v1::{Failure, ReportRequest};
+use serde_json::Value;
+use typha::Limits;
+
+async fn json(address: SocketAddr, path: &str) -> anyhow::Result<Value> {
+    Ok(serde_json::from_str(&admin::get(address, path).await?.1)?)
+}
+
+#[tokio::test]
+async fn readiness_says_why_not() -> anyhow::Result<()> {
+    let certificates = Certificates::new()?;
+    let limits = Limits { stale_after: Duration::from_millis(300), ..Limits::default() };
+    let typha = Typha::start_with(&certificates, "a", limits).await?;
+    let address = typha.server.admin_address().expect("it has one");
+    let reason = "etcd at http://a:2379: connection refused";
+    typha.send(SourceEvent::Unavailable { reason: reason.to_owned() }).await?;
+    let (code, body) = admin::get(address, "/readyz").await?;
+    assert_eq!((code, body.contains("not in sync")), (503, true), "{body}");
+    for event in list(3, vec![put("one", 1, "1")]) {
+        typha.send(event).await?;
+    }
+    until("ready", async || {
+        // Being slow, the test may have let it become stale.
+        typha.send(SourceEvent::Progress { revision: 3 }).await?;
+        Ok(admin::get(address, "/readyz").await? == (200, "ready\n".to_owned()))
+    })
+    .await?;
+    until("stale", async || {
+        let (code, body) = admin::get(address, "/readyz").await?;
+        Ok(code == 503 && body.starts_with("stale"))
+    })
+    .await?;
+    assert_eq!(admin::get(address, "/healthz").await?.0, 200, "a restart would not help");
+    Ok(())
+}
+
+#[tokio::test]
+async fn clients_and_what_they_enforce_are_told() -> anyhow::Result<()> {
+    let certificates = Certificates::new()?;
+    let typha = Typha::start(&certificates, "a").await?;
+    let address = typha.server.admin_address().expect("it has one");
+    for event in list(3, vec![put("one", 1, "1")]) {
+        typha.send(event).await?;
+    }
+    let mut sync = connect(typha.address(), certificates.client()?).await?;
+    let mut clients = Vec::new();
+    for node in ["node-1", "node-2", "node-3"] {
+        let mut client = Client::subscribe(&mut sync, node, State::default()).await?;
+        client.reach(3).await?;
+        clients.push(client);
+    }
+    typha.send(apply(vec![put("two", 4, "2")])).await?;
+    for (client, node) in clients.iter_mut().zip(["node-1", "node-2"]) {
+        client.reach(4).await?;
+        let failure = Failure { object: "NetworkPolicy/shop/web".to_owned(), reason: "no memory".to_owned() };
+        let failures = if node == "node-2" { vec![failure] } else { vec![] };
+        let report = ReportRequest { node: node.to_owned(), applied_revision: 4, applied_at_unix_ms: 1234, failures };
+        sync.report(report).await?;
+    }
+    let list = json(address, "/clients").await?;
+    assert_eq!(list.as_array().map(Vec::len), Some(3));
+    assert_eq!(list[0]["node"], "node-1");
+    assert_eq!(list[0]["version"], "test");
+    assert_eq!((&list[0]["position_revision"], &list[0]["applied_revision"]), (&4.into(), &4.into()));
+    assert_eq!(list[1]["failures"][0]["object"], "NetworkPolicy/shop/web");
+    assert_eq!(list[2]["applied_revision"], Value::Null);
+
+    let status = json(address, "/status").await?;
+    assert_eq!((&status["keys"], &status["in_sync"], &status["name"]), (&2.into(), &true.into(), &"a".into()));
+    assert_eq!((&status["acks"]["applied"], &status["acks"]["clients"]), (&2.into(), &3.into()));
+    assert_eq!((&status["acks"]["failing"], &status["acks"]["lagging"][0]), (&1.into(), &"node-3".into()));
+
+    let (_, metrics) = admin::get(address, "/metrics").await?;
+    for line in ["typha_clients 3", "typha_clients_applied 2", "typha_clients_failing 1", "typha_keys 2"] {
+        assert!(metrics.contains(line), "no {line:?} in {metrics}");
+    }
+    drop(clients);
+    until("all have left", async || Ok(json(address, "/clients").await?.as_array().is_some_and(Vec::is_empty))).await
+}
