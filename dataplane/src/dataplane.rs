@@ -86,7 +86,7 @@ impl Dataplane {
     /// Where waiting for events is impossible, the resync interval has to do.
     async fn link_event(&mut self) {
         if self.waiter.is_none() {
-            self.waiter = self.monitor.descriptor().and_then(AsyncFd::new).ok();
+            self.waiter = self.monitor.descriptor().ok().and_then(register);
         }
         let Some(waiter) = &self.waiter else { return std::future::pending().await };
         loop {
@@ -102,6 +102,11 @@ impl Dataplane {
     fn engine(&self) -> MutexGuard<'_, Engine> {
         lock(&self.engine)
     }
+}
+
+fn register(descriptor: OwnedFd) -> Option<AsyncFd<OwnedFd>> {
+    // SAFETY: an OwnedFd is one open descriptor for as long as it lives.
+    unsafe { AsyncFd::register(descriptor) }.ok()
 }
 
 /// A panic in an apply leaves state that the following resync puts right.

@@ -216,3 +216,6 @@ fn change_elements(elements: &mut Vec<Element>, removed: &[Element], added: Vec<
         elements.sort_unstable();
     }
 }
+
+#[cfg(test)]
+mod tests;

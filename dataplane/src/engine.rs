@@ -127,7 +127,9 @@ impl Engine {
         if endpoints_changed || links_changed {
             let routes = &self.routes;
             self.claims = Claims::settle(&self.intent.endpoints, &self.config, |address| routes.interface_of(address));
-            self.tables.desired.put(Part::Dispatch, render::dispatch(&self.intent.endpoints, &self.claims));
+            self.tables
+                .desired
+                .put(Part::Dispatch, render::dispatch(&self.intent.endpoints, &self.claims, &self.config));
         }
     }
 

@@ -110,13 +110,13 @@ impl Routes {
         let mut desired = BTreeMap::new();
         for (net, route) in intent {
             let route = match route {
-                RouteIntent::LocalWorkload { interface } => match self.links.up_index(interface) {
-                    Some(index) => Route::Link { index },
-                    None => {
+                RouteIntent::LocalWorkload { interface } => {
+                    let Some(index) = self.links.up_index(interface) else {
                         self.waiting.insert(interface.clone());
                         continue;
-                    }
-                },
+                    };
+                    Route::Link { index }
+                }
                 RouteIntent::RemoteNode { next_hop, .. } => Route::Via { next_hop: *next_hop },
                 RouteIntent::Blackhole => Route::Blackhole,
             };

@@ -40,7 +40,7 @@ impl MessageWriter {
 
     /// Writes an attribute. `value` is below 64 KiB: the length field is 16 bits wide.
     pub(crate) fn bytes(&mut self, kind: u16, value: &[u8]) {
-        debug_assert!(value.len() + 4 <= usize::from(u16::MAX), "attribute {kind} is too long");
+        debug_assert!(u16::try_from(value.len() + 4).is_ok(), "attribute {kind} is too long");
         self.bytes.extend_from_slice(&((value.len() + 4) as u16).to_ne_bytes());
         self.bytes.extend_from_slice(&kind.to_ne_bytes());
         self.bytes.extend_from_slice(value);
@@ -53,7 +53,7 @@ impl MessageWriter {
         self.bytes(kind | NESTED, &[]);
         body(self);
         let length = self.bytes.len() - start;
-        debug_assert!(length <= usize::from(u16::MAX), "attribute {kind} is too long");
+        debug_assert!(u16::try_from(length).is_ok(), "attribute {kind} is too long");
         self.bytes[start..start + 2].copy_from_slice(&(length as u16).to_ne_bytes());
     }
 

@@ -35,33 +35,33 @@ impl<'a> Message<'a> {
 }
 
 /// Attributes, one after the other.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Attributes<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Attributes<'a> {
     /// The value of the first attribute of a type.
-    pub(crate) fn find(self, kind: u16) -> Option<&'a [u8]> {
-        let mut attributes = self;
+    pub(crate) fn find(&self, kind: u16) -> Option<&'a [u8]> {
+        let mut attributes = self.clone();
         Iterator::find_map(&mut attributes, |(found, value)| (found == kind).then_some(value))
     }
 
     /// The attributes within the first attribute of a type; none where it is missing.
-    pub(crate) fn nested(self, kind: u16) -> Attributes<'a> {
+    pub(crate) fn nested(&self, kind: u16) -> Attributes<'a> {
         Attributes(self.find(kind).unwrap_or_default())
     }
 
     /// A text, without the zero at its end.
-    pub(crate) fn text(self, kind: u16) -> Option<&'a str> {
+    pub(crate) fn text(&self, kind: u16) -> Option<&'a str> {
         cstring(self.find(kind)?)
     }
 
     /// A number in netfilter's order of bytes.
-    pub(crate) fn be32(self, kind: u16) -> Option<u32> {
+    pub(crate) fn be32(&self, kind: u16) -> Option<u32> {
         Some(u32::from_be_bytes(self.find(kind)?.get(..4)?.try_into().ok()?))
     }
 
     /// A number in rtnetlink's order of bytes.
-    pub(crate) fn ne32(self, kind: u16) -> Option<u32> {
+    pub(crate) fn ne32(&self, kind: u16) -> Option<u32> {
         u32_at(self.find(kind)?, 0)
     }
 }

@@ -70,10 +70,12 @@ impl Socket {
         inner.set_cap_ack(true)?;
         inner.set_ext_ack(true)?;
         let socket = Self { inner, next_sequence: 1 };
-        // Only root of the whole machine may go past the system's limits; root of a user namespace gets what they allow.
+        // Only root of the whole machine may go past the system's limits; root of a user namespace gets what they
+        // allow, which all but large changes fit.
         setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER_BYTES)
             .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER_BYTES))?;
-        socket.set_send_buffer(SEND_BUFFER_BYTES)?;
+        setsockopt(&socket, sockopt::SndBufForce, &SEND_BUFFER_BYTES)
+            .or_else(|_| setsockopt(&socket, sockopt::SndBuf, &SEND_BUFFER_BYTES))?;
         setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::new(ANSWER_TIMEOUT_S, 0))?;
         Ok(socket)
     }
@@ -132,10 +134,10 @@ impl Socket {
         let mut datagram = Vec::new();
         loop {
             self.receive(&mut datagram, false)?;
-            for message in Message::all(&datagram).filter(|message| message.sequence == expected) {
-                return match (message.kind, refusal(&message)) {
-                    (NLMSG_ERROR, Some(refusal)) => Err(io::Error::from_raw_os_error(refusal.errno)),
-                    _ => Ok(take(&message)),
+            if let Some(message) = Message::all(&datagram).find(|message| message.sequence == expected) {
+                return match refusal(&message) {
+                    Some(refusal) => Err(io::Error::from_raw_os_error(refusal.errno)),
+                    None => Ok(take(&message)),
                 };
             }
         }
@@ -182,15 +184,9 @@ impl Socket {
         let bytes = writer.as_bytes();
         if bytes.len() * 2 > SEND_BUFFER_BYTES {
             // Beyond the buffer's size the kernel says EMSGSIZE, and its accounting doubles what is asked for.
-            self.set_send_buffer(bytes.len() * 2)?;
+            let _ = setsockopt(self, sockopt::SndBufForce, &(bytes.len() * 2));
         }
         self.inner.send(bytes, 0).map(drop)
-    }
-
-    /// See `open` for who may go past the limits. Where they are too low, sending says so.
-    fn set_send_buffer(&self, bytes: usize) -> io::Result<()> {
-        setsockopt(self, sockopt::SndBufForce, &bytes).or_else(|_| setsockopt(self, sockopt::SndBuf, &bytes))?;
-        Ok(())
     }
 }
 
@@ -203,8 +199,8 @@ impl AsFd for Socket {
 
 /// The error in an answer; `None` where it is an acknowledgement.
 fn refusal(message: &Message<'_>) -> Option<Refusal> {
-    let errno = (u32_at(message.payload, 0)? as i32).checked_neg()?;
-    if errno == 0 {
+    let errno = u32_at(message.payload, 0)?.cast_signed().checked_neg()?;
+    if message.kind != NLMSG_ERROR || errno == 0 {
         return None;
     }
     let refused_len = u32_at(message.payload, 4)? as usize;

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use super::{TABLE, element, expression::encode, fingerprint::Fingerprint, number::*};
+#[expect(clippy::wildcard_imports, reason = "the kernel's numbers go by the kernel's own names")]
+use super::number::*;
+use super::{TABLE, element, expression::encode, fingerprint::Fingerprint};
 use crate::{
     netlink::{MessageWriter, Refusal, Socket},
     ruleset::{Chain, Element, Family, Name, Rule, Schema, Set},

@@ -3,7 +3,7 @@
 //! A range is two keys in the kernel: its first, and one past its last, marked as an end. A range that reaches the
 //! highest key has no end. Ranges that touch stay two.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::number::{
     IFNAMSIZ, NFT_SET_ELEM_INTERVAL_END, NFTA_DATA_VALUE, NFTA_DATA_VERDICT, NFTA_LIST_ELEM, NFTA_SET_ELEM_DATA,
@@ -11,8 +11,8 @@ use super::number::{
     VERDICT_GOTO, VERDICT_JUMP, VERDICT_RETURN,
 };
 use crate::{
-    netlink::{Attributes, MessageWriter, cstring},
-    ruleset::{Element, Family, Name, Schema, Verdict},
+    netlink::{Attributes, MessageWriter, cstring, octets, parse_address},
+    ruleset::{Element, Name, Schema, Verdict},
 };
 
 /// Writes an element as the one or two list entries that it is.
@@ -82,10 +82,10 @@ pub(super) struct Entries {
 
 impl Entries {
     /// Takes one list entry in.
-    pub(super) fn take(&mut self, entry: Attributes<'_>) {
+    pub(super) fn take(&mut self, entry: &Attributes<'_>) {
         let Some(key) = entry.nested(NFTA_SET_ELEM_KEY).find(NFTA_DATA_VALUE) else { return };
         let is_end = entry.be32(NFTA_SET_ELEM_FLAGS).unwrap_or(0) & NFT_SET_ELEM_INTERVAL_END != 0;
-        let verdict = read_verdict(entry.nested(NFTA_SET_ELEM_DATA).nested(NFTA_DATA_VERDICT));
+        let verdict = read_verdict(&entry.nested(NFTA_SET_ELEM_DATA).nested(NFTA_DATA_VERDICT));
         self.keys.insert((key.to_vec(), !is_end), verdict);
     }
 
@@ -118,11 +118,9 @@ impl Entries {
 }
 
 fn read_range(first: &[u8], last: &[u8]) -> Option<Element> {
-    match (first, last) {
-        ([first @ ..], [last @ ..]) if first.len() == 2 => {
-            Some(Element::Ports(u16::from_be_bytes(first.try_into().ok()?), u16::from_be_bytes(last.try_into().ok()?)))
-        }
-        _ => Some(Element::Addresses(address(first)?, address(last)?)),
+    match (<[u8; 2]>::try_from(first), <[u8; 2]>::try_from(last)) {
+        (Ok(first), Ok(last)) => Some(Element::Ports(u16::from_be_bytes(first), u16::from_be_bytes(last))),
+        _ => Some(Element::Addresses(parse_address(first)?, parse_address(last)?)),
     }
 }
 
@@ -130,22 +128,22 @@ fn read_element(schema: Schema, key: &[u8], verdict: Option<&Verdict>) -> Option
     match schema {
         Schema::Protocols => Some(Element::Protocol(*key.first()?)),
         Schema::AddressPorts(family) => {
-            let (address_bytes, rest) = key.split_at_checked(address_len(family))?;
+            let (address_bytes, rest) = key.split_at_checked(family.address_len())?;
             let port = u16::from_be_bytes(rest.get(4..6)?.try_into().ok()?);
-            Some(Element::AddressPort(address(address_bytes)?, *rest.first()?, port))
+            Some(Element::AddressPort(parse_address(address_bytes)?, *rest.first()?, port))
         }
         Schema::InterfaceAddresses(family) => {
             let (interface, rest) = key.split_at_checked(IFNAMSIZ)?;
-            Some(Element::InterfaceAddress(name(interface)?, address(rest.get(..address_len(family))?)?))
+            Some(Element::InterfaceAddress(name(interface)?, parse_address(rest.get(..family.address_len())?)?))
         }
         Schema::Dispatch => Some(Element::Dispatch(name(key)?, verdict?.clone())),
         Schema::Addresses(_) | Schema::Ports => None,
     }
 }
 
-fn read_verdict(fields: Attributes<'_>) -> Option<Verdict> {
+fn read_verdict(fields: &Attributes<'_>) -> Option<Verdict> {
     let chain = || fields.text(NFTA_VERDICT_CHAIN).map(Name::from);
-    match fields.be32(NFTA_VERDICT_CODE)? as i32 {
+    match fields.be32(NFTA_VERDICT_CODE)?.cast_signed() {
         VERDICT_ACCEPT => Some(Verdict::Accept),
         VERDICT_DROP => Some(Verdict::Drop),
         VERDICT_RETURN => Some(Verdict::Return),
@@ -159,33 +157,12 @@ fn name(key: &[u8]) -> Option<Name> {
     cstring(key).map(Arc::from)
 }
 
-fn interface_key(name: &str) -> [u8; IFNAMSIZ] {
+/// Names that are too long for the kernel never come this far: who renders them refuses them.
+pub(super) fn interface_key(name: &str) -> [u8; IFNAMSIZ] {
     let mut key = [0; IFNAMSIZ];
     let length = name.len().min(IFNAMSIZ - 1);
     key[..length].copy_from_slice(&name.as_bytes()[..length]);
     key
-}
-
-fn address(bytes: &[u8]) -> Option<IpAddr> {
-    match bytes.len() {
-        4 => Some(IpAddr::from(<[u8; 4]>::try_from(bytes).ok()?)),
-        16 => Some(IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?)),
-        _ => None,
-    }
-}
-
-fn address_len(family: Family) -> usize {
-    match family {
-        Family::V4 => 4,
-        Family::V6 => 16,
-    }
-}
-
-fn octets(address: IpAddr) -> Vec<u8> {
-    match address {
-        IpAddr::V4(address) => address.octets().to_vec(),
-        IpAddr::V6(address) => address.octets().to_vec(),
-    }
 }
 
 /// The next key; `None` after the highest.
@@ -205,3 +182,6 @@ fn predecessor(key: &[u8]) -> Option<Vec<u8>> {
     before[at + 1..].fill(0xff);
     Some(before)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,15 @@
 //! Statements as nf_tables expressions. The comments show the rule in nft's words and what `nft --debug=netlink`
 //! prints for it.
 
-use std::net::IpAddr;
-
 use ipnet::IpNet;
 use model::intent::Icmp;
 
-use super::number::{IFNAMSIZ, NFPROTO_IPV4, NFPROTO_IPV6, NFTA_DATA_VALUE, NFTA_LIST_ELEM};
-use super::{element::write_verdict, number::NFTA_DATA_VERDICT};
+use super::{
+    element::{interface_key, write_verdict},
+    number::{IFNAMSIZ, NFPROTO_IPV4, NFPROTO_IPV6, NFTA_DATA_VALUE, NFTA_DATA_VERDICT, NFTA_LIST_ELEM},
+};
 use crate::{
-    netlink::MessageWriter,
+    netlink::{MessageWriter, octets},
     ruleset::{ConntrackState, Family, Rule, Side, Statement, Verdict, Way},
 };
 
@@ -56,14 +56,10 @@ impl Expressions<'_> {
             Statement::Family(Family::V4) => self.meta_equals(META_NFPROTO, false, &[NFPROTO_IPV4]),
             Statement::Family(Family::V6) => self.meta_equals(META_NFPROTO, false, &[NFPROTO_IPV6]),
             Statement::Interface { way, name } => {
-                let mut key = [0; IFNAMSIZ];
-                // Longer names cannot exist, so what is cut off here matches nothing that it should not.
-                let length = name.len().min(IFNAMSIZ - 1);
-                key[..length].copy_from_slice(&name.as_bytes()[..length]);
-                self.meta_equals(interface_key(*way), false, &key);
+                self.meta_equals(interface(*way), false, &interface_key(name));
             }
             Statement::InterfacePrefix { way, negated, prefix } => {
-                self.meta_equals(interface_key(*way), *negated, prefix.as_bytes());
+                self.meta_equals(interface(*way), *negated, prefix.as_bytes());
             }
             Statement::Protocol { negated, protocol } => self.meta_equals(META_L4PROTO, *negated, &[protocol.0]),
             Statement::ProtocolIn { negated, set } => {
@@ -82,7 +78,7 @@ impl Expressions<'_> {
             }
             Statement::AddressPortIn { side, negated, family, set } => {
                 // ip saddr . meta l4proto . th sport @set
-                let protocol_register = REG_FIRST + address_len(*family) / 4;
+                let protocol_register = REG_FIRST + family.address_len() as u32 / 4;
                 self.load_address(*side, *family, REG_FIRST);
                 self.meta(META_L4PROTO, protocol_register);
                 self.load_port(*side, protocol_register + 1);
@@ -101,7 +97,7 @@ impl Expressions<'_> {
             Statement::SetMark(bits) => self.mark_change(!*bits, *bits),
             Statement::Log { prefix } => self.expression("log", |data| data.text(2, prefix)),
             Statement::Dispatch { way, map } => {
-                self.meta(interface_key(*way), REG_FIRST);
+                self.meta(interface(*way), REG_FIRST);
                 self.expression("lookup", |data| {
                     data.text(1, map);
                     data.be32(2, REG_FIRST);
@@ -116,7 +112,7 @@ impl Expressions<'_> {
         let family = if net.addr().is_ipv4() { Family::V4 } else { Family::V6 };
         self.load_address(side, family, REG_FIRST);
         if net.prefix_len() < net.max_prefix_len() {
-            self.bitwise(&octets(net.netmask()), &octets_zero(family));
+            self.bitwise(&octets(net.netmask()), &vec![0; family.address_len()]);
         }
         self.compare(comparison(negated), &octets(net.network()));
     }
@@ -140,15 +136,12 @@ impl Expressions<'_> {
 
     /// Type and code are the first two bytes; compared together, a negation is that of both, not of each.
     fn icmp(&mut self, negated: bool, icmp: Icmp) {
-        match icmp.code {
-            Some(code) => {
-                self.payload(PAYLOAD_TRANSPORT_HEADER, 0, 2, REG_FIRST);
-                self.compare(comparison(negated), &[icmp.icmp_type, code]);
-            }
-            None => {
-                self.payload(PAYLOAD_TRANSPORT_HEADER, 0, 1, REG_FIRST);
-                self.compare(comparison(negated), &[icmp.icmp_type]);
-            }
+        if let Some(code) = icmp.code {
+            self.payload(PAYLOAD_TRANSPORT_HEADER, 0, 2, REG_FIRST);
+            self.compare(comparison(negated), &[icmp.icmp_type, code]);
+        } else {
+            self.payload(PAYLOAD_TRANSPORT_HEADER, 0, 1, REG_FIRST);
+            self.compare(comparison(negated), &[icmp.icmp_type]);
         }
     }
 
@@ -206,7 +199,7 @@ impl Expressions<'_> {
             (Family::V6, Side::Source) => 8,
             (Family::V6, Side::Destination) => 24,
         };
-        self.payload(PAYLOAD_NETWORK_HEADER, offset, address_len(family), register);
+        self.payload(PAYLOAD_NETWORK_HEADER, offset, family.address_len() as u32, register);
     }
 
     fn load_port(&mut self, side: Side, register: u32) {
@@ -264,27 +257,9 @@ fn comparison(negated: bool) -> u32 {
     if negated { CMP_NEQ } else { CMP_EQ }
 }
 
-fn interface_key(way: Way) -> u32 {
+fn interface(way: Way) -> u32 {
     match way {
         Way::In => META_IIFNAME,
         Way::Out => META_OIFNAME,
-    }
-}
-
-fn address_len(family: Family) -> u32 {
-    match family {
-        Family::V4 => 4,
-        Family::V6 => 16,
-    }
-}
-
-fn octets_zero(family: Family) -> Vec<u8> {
-    vec![0; address_len(family) as usize]
-}
-
-fn octets(address: IpAddr) -> Vec<u8> {
-    match address {
-        IpAddr::V4(address) => address.octets().to_vec(),
-        IpAddr::V6(address) => address.octets().to_vec(),
     }
 }

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, io, sync::Arc};
 
-use super::{TABLE, element::Entries, expression::encode, fingerprint::Fingerprint, number::*};
+#[expect(clippy::wildcard_imports, reason = "the kernel's numbers go by the kernel's own names")]
+use super::number::*;
+use super::{TABLE, element::Entries, expression::encode, fingerprint::Fingerprint};
 use crate::{
     netlink::{Attributes, MessageWriter, Socket, cstring},
     ruleset::{Chain, Element, Hook, Name, Schema},
@@ -93,16 +95,16 @@ fn read_chains(socket: &mut Socket, listing: &mut Listing) -> io::Result<()> {
         |message| {
             let fields = message.attributes(NFGENMSG_LEN);
             let is_ours = fields.text(NFTA_CHAIN_TABLE)? == TABLE;
-            is_ours.then(|| Some((Name::from(fields.text(NFTA_CHAIN_NAME)?), read_hook(fields))))?
+            is_ours.then(|| Some((Name::from(fields.text(NFTA_CHAIN_NAME)?), read_hook(&fields))))?
         },
     )?;
     listing.chains.extend(chains.into_iter().map(|(name, hook)| (name, Image { hook, rules: Vec::new() })));
     Ok(())
 }
 
-fn read_hook(chain: Attributes<'_>) -> Option<Hook> {
+fn read_hook(chain: &Attributes<'_>) -> Option<Hook> {
     let fields = chain.nested(NFTA_CHAIN_HOOK);
-    let priority = fields.be32(NFTA_HOOK_PRIORITY)? as i32;
+    let priority = fields.be32(NFTA_HOOK_PRIORITY)?.cast_signed();
     Some(Hook { number: fields.be32(NFTA_HOOK_HOOKNUM)?, priority })
 }
 
@@ -112,7 +114,7 @@ fn read_rules(socket: &mut Socket, listing: &mut Listing) -> io::Result<()> {
         |message| {
             let fields = message.attributes(NFGENMSG_LEN);
             let is_ours = fields.text(NFTA_RULE_TABLE)? == TABLE;
-            is_ours.then(|| Some((Name::from(fields.text(NFTA_RULE_CHAIN)?), read_fingerprint(fields))))?
+            is_ours.then(|| Some((Name::from(fields.text(NFTA_RULE_CHAIN)?), read_fingerprint(&fields))))?
         },
     )?;
     for (chain, fingerprint) in rules {
@@ -121,7 +123,7 @@ fn read_rules(socket: &mut Socket, listing: &mut Listing) -> io::Result<()> {
     Ok(())
 }
 
-fn read_fingerprint(rule: Attributes<'_>) -> Fingerprint {
+fn read_fingerprint(rule: &Attributes<'_>) -> Fingerprint {
     let comment = || {
         let mut data = rule.find(NFTA_RULE_USERDATA)?;
         while let [kind, length, rest @ ..] = data {
@@ -163,7 +165,7 @@ fn read_elements(socket: &mut Socket, set: &str, schema: Schema) -> io::Result<V
     let mut entries = Entries::default();
     for list in &datagrams {
         for (_, entry) in Attributes(list) {
-            entries.take(Attributes(entry));
+            entries.take(&Attributes(entry));
         }
     }
     Ok(entries.finish(schema))

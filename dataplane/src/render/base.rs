@@ -110,7 +110,7 @@ fn unaddressed_link_messages(from_workload: &Statement) -> Vec<Rule> {
 }
 
 /// Leads ICMPv6 to the chain that accepts what no link can do without.
-fn link_messages() -> [Statement; 3] {
+pub(super) fn link_messages() -> [Statement; 3] {
     let protocol = Statement::Protocol { negated: false, protocol: Protocol::ICMPV6 };
     [Statement::Family(Family::V6), protocol, jump(name::LINK_MESSAGES)]
 }

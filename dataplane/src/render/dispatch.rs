@@ -9,7 +9,7 @@ use std::{
 
 use model::intent::{Attachment, EndpointId, EndpointIntent};
 
-use super::{Direction, Fragment, name};
+use super::{Direction, Fragment, base::link_messages, name};
 use crate::{
     Config, Object,
     ruleset::{Chain, Element, Family, Name, Rule, Schema, Set, Statement, Verdict, Way},
@@ -82,13 +82,11 @@ impl Claims {
     }
 
     fn claim_every_host_interface(&mut self, id: &EndpointId) -> Result<(), String> {
-        match &self.any_host {
-            Some(other) => Err(format!("every interface of the host belongs to {other} already")),
-            None => {
-                self.any_host = Some(id.clone());
-                Ok(())
-            }
+        if let Some(other) = &self.any_host {
+            return Err(format!("every interface of the host belongs to {other} already"));
         }
+        self.any_host = Some(id.clone());
+        Ok(())
     }
 
     fn note(&mut self, id: &EndpointId, settled: Result<(), String>) {
@@ -99,17 +97,19 @@ impl Claims {
 }
 
 fn claim(taken: &mut BTreeMap<Arc<str>, EndpointId>, interface: &Arc<str>, id: &EndpointId) -> Result<(), String> {
-    match taken.get(interface) {
-        Some(other) => Err(format!("interface {interface} belongs to {other} already")),
-        None => {
-            taken.insert(interface.clone(), id.clone());
-            Ok(())
-        }
+    if let Some(other) = taken.get(interface) {
+        return Err(format!("interface {interface} belongs to {other} already"));
     }
+    taken.insert(interface.clone(), id.clone());
+    Ok(())
 }
 
 /// Renders the maps and the ways to host endpoints.
-pub(crate) fn dispatch(endpoints: &BTreeMap<EndpointId, Arc<EndpointIntent>>, claims: &Claims) -> Fragment {
+pub(crate) fn dispatch(
+    endpoints: &BTreeMap<EndpointId, Arc<EndpointIntent>>,
+    claims: &Claims,
+    config: &Config,
+) -> Fragment {
     let mut fragment = Fragment::default();
     for direction in [Direction::Ingress, Direction::Egress] {
         let workloads = map(endpoints, &claims.workloads, direction);
@@ -123,7 +123,9 @@ pub(crate) fn dispatch(endpoints: &BTreeMap<EndpointId, Arc<EndpointIntent>>, cl
             let endpoint = endpoints.get(id)?;
             Some(name::endpoint_chain(id, endpoint, direction))
         });
-        fragment.chains.insert(chain.into(), Chain::regular(Object::Table, host_rules(direction, way, any)));
+        fragment
+            .chains
+            .insert(chain.into(), Chain::regular(Object::Table, host_rules(config, direction, way, claims, any)));
     }
     for family in [Family::V4, Family::V6] {
         fragment.sets.insert(name::source_set(family), sources(endpoints, &claims.workloads, family));
@@ -131,10 +133,18 @@ pub(crate) fn dispatch(endpoints: &BTreeMap<EndpointId, Arc<EndpointIntent>>, cl
     fragment
 }
 
-/// The loopback interface is nobody's but by name: what a host says to itself crosses no border.
-fn host_rules(direction: Direction, way: Way, any: Option<Name>) -> Vec<Rule> {
+/// The loopback interface is nobody's but by name: what a host says to itself crosses no border. Where there is no
+/// host endpoint, the host's packets are left alone, their marks too.
+fn host_rules(config: &Config, direction: Direction, way: Way, claims: &Claims, any: Option<Name>) -> Vec<Rule> {
+    if claims.hosts.is_empty() && any.is_none() {
+        return Vec::new();
+    }
     let map = name::host_map(direction);
-    let mut rules = vec![Rule(vec![Statement::Dispatch { way, map }])];
+    let mut rules = vec![
+        Rule(link_messages().into()),
+        Rule(vec![Statement::ClearMark(config.accept_mark | config.pass_mark)]),
+        Rule(vec![Statement::Dispatch { way, map }]),
+    ];
     if let Some(chain) = any {
         rules.push(Rule(vec![Statement::Interface { way, name: "lo".into() }, Statement::Verdict(Verdict::Return)]));
         rules.push(Rule::always(Verdict::Goto(chain)));

@@ -104,14 +104,14 @@ impl Renderer<'_> {
     }
 
     /// No statement where every address of the version is meant; `None` where no address can match.
-    fn nets(&mut self, side: Side, negated: bool, family: Family, nets: &[IpNet]) -> Option<Option<Statement>> {
+    fn nets(&mut self, side: Side, negated: bool, family: Family, nets: &[IpNet]) -> Option<Alternative> {
         match nets {
             [] => None,
-            nets if nets.iter().any(|net| net.prefix_len() == 0) => (!negated).then_some(None),
-            [net] => Some(Some(Statement::Address { side, negated, net: net.trunc() })),
+            nets if nets.iter().any(|net| net.prefix_len() == 0) => (!negated).then(Vec::new),
+            [net] => Some(vec![Statement::Address { side, negated, net: net.trunc() }]),
             nets => {
                 let set = self.fragment.intern_addresses(family, nets);
-                Some(Some(Statement::AddressIn { side, negated, family, set }))
+                Some(vec![Statement::AddressIn { side, negated, family, set }])
             }
         }
     }

@@ -15,7 +15,7 @@ use super::message::{
     AF_UNSPEC, IFA_ADDRESS, IFA_LOCAL, IFADDRMSG_LEN, IFF_UP, IFINFOMSG_LEN, IFLA_IFNAME, RTM_GETADDR, RTM_GETLINK,
     dump,
 };
-use crate::netlink::{Message, Socket};
+use crate::netlink::{Message, Socket, parse_address};
 
 /// Multicast groups: interfaces, and their addresses in both IP versions.
 const GROUPS: [u32; 3] = [1, 5, 9];
@@ -77,7 +77,7 @@ fn read_address(message: &Message<'_>) -> Option<(IpAddr, u32)> {
     let fields = message.attributes(IFADDRMSG_LEN);
     // Of a point-to-point interface, IFA_ADDRESS is the other end's.
     let bytes = fields.find(IFA_LOCAL).or_else(|| fields.find(IFA_ADDRESS))?;
-    Some((super::table::address(bytes)?, index))
+    Some((parse_address(bytes)?, index))
 }
 
 /// Hears of interfaces that come, go or change.

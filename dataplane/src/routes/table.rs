@@ -13,7 +13,7 @@ use super::{
         RTM_GETROUTE, RTM_NEWROUTE, RTMSG_LEN, RTN_BLACKHOLE, RTN_UNICAST, RTNH_F_ONLINK, RouteHeader, dump,
     },
 };
-use crate::netlink::{Message, MessageWriter, Socket};
+use crate::netlink::{Message, MessageWriter, Refusal, Socket, octets, parse_address};
 
 /// Routes of others to the same prefix usually have metric 0 and stay beside ours; Calico's own metric.
 const METRIC: u32 = 1024;
@@ -69,7 +69,7 @@ impl Actual {
             for (index, change) in chunk.iter().enumerate() {
                 match refused.get(&index) {
                     None => done += self.note(change),
-                    Some(refusal) => match second_try(socket, change, refusal.errno)? {
+                    Some(refusal) => match second_try(socket, change, refusal.errno) {
                         Some(change) => again.push(change),
                         None if is_gone_already(change, refusal.errno) => done += self.note(change),
                         None => {
@@ -109,7 +109,7 @@ impl Actual {
 }
 
 /// Sends requests and returns what was refused, by its place.
-fn request(socket: &mut Socket, changes: &[Change]) -> io::Result<BTreeMap<usize, crate::netlink::Refusal>> {
+fn request(socket: &mut Socket, changes: &[Change]) -> io::Result<BTreeMap<usize, Refusal>> {
     if changes.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -122,10 +122,10 @@ fn request(socket: &mut Socket, changes: &[Change]) -> io::Result<BTreeMap<usize
 }
 
 /// A gateway beyond the subnets that the kernel knows is reached through the interface that leads to it.
-fn second_try(socket: &mut Socket, change: &Change, errno: i32) -> io::Result<Option<Change>> {
-    let Some(Route::Via { next_hop }) = change.new else { return Ok(None) };
+fn second_try(socket: &mut Socket, change: &Change, errno: i32) -> Option<Change> {
+    let Some(Route::Via { next_hop }) = change.new else { return None };
     if !matches!(errno, libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EINVAL) {
-        return Ok(None);
+        return None;
     }
     let header = RouteHeader { family: family(next_hop), prefix_len: bits(next_hop), ..RouteHeader::default() };
     let found = socket.get(
@@ -136,7 +136,8 @@ fn second_try(socket: &mut Socket, change: &Change, errno: i32) -> io::Result<Op
         },
         |message| message.attributes(RTMSG_LEN).ne32(RTA_OIF),
     );
-    Ok(found.ok().flatten().map(|interface| Change { onlink: Some(interface), ..*change }))
+    // Where that question fails too, the first refusal says all there is to say.
+    found.ok().flatten().map(|interface| Change { onlink: Some(interface), ..*change })
 }
 
 /// A route that left with its interface is as good as removed.
@@ -200,22 +201,14 @@ fn read_route(message: &Message<'_>) -> Option<(IpNet, Route)> {
         return None;
     }
     let unspecified = if header.family == AF_INET { IpAddr::from([0; 4]) } else { IpAddr::from([0; 16]) };
-    let destination = fields.find(RTA_DST).and_then(address).unwrap_or(unspecified);
-    let via = fields.find(RTA_VIA).and_then(|via| address(via.get(2..)?));
-    let route = match fields.find(RTA_GATEWAY).and_then(address).or(via) {
+    let destination = fields.find(RTA_DST).and_then(parse_address).unwrap_or(unspecified);
+    let via = fields.find(RTA_VIA).and_then(|via| parse_address(via.get(2..)?));
+    let route = match fields.find(RTA_GATEWAY).and_then(parse_address).or(via) {
         _ if header.kind == RTN_BLACKHOLE => Route::Blackhole,
         Some(next_hop) => Route::Via { next_hop },
         None => Route::Link { index: fields.ne32(RTA_OIF)? },
     };
     Some((IpNet::new(destination, header.prefix_len).ok()?, route))
-}
-
-pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
-    match bytes.len() {
-        4 => Some(IpAddr::from(<[u8; 4]>::try_from(bytes).ok()?)),
-        16 => Some(IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?)),
-        _ => None,
-    }
 }
 
 fn family(address: IpAddr) -> u8 {
@@ -224,11 +217,4 @@ fn family(address: IpAddr) -> u8 {
 
 fn bits(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
-}
-
-fn octets(address: IpAddr) -> Vec<u8> {
-    match address {
-        IpAddr::V4(address) => address.octets().to_vec(),
-        IpAddr::V6(address) => address.octets().to_vec(),
-    }
 }

@@ -153,6 +153,14 @@ impl Family {
         }
     }
 
+    /// Bytes of one of its addresses.
+    pub(crate) fn address_len(self) -> usize {
+        match self {
+            Self::V4 => 4,
+            Self::V6 => 16,
+        }
+    }
+
     /// Its control messages' protocol.
     pub(crate) fn icmp(self) -> Protocol {
         match self {
