@@ -23,7 +23,13 @@ pub struct Dataplane {
     waiter: Option<AsyncFd<OwnedFd>>,
     resync_interval: Duration,
     next_resync: Instant,
+    /// When to try again what failed for reasons that may pass without an event.
+    retry_at: Option<Instant>,
 }
+
+/// A gateway that nothing leads to yet, a setting that cannot be written now: soon enough to go unnoticed, seldom
+/// enough to cost nothing.
+const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Dataplane {
     /// Opens the sockets in the calling thread's network namespace. Writes nothing.
@@ -35,6 +41,7 @@ impl Dataplane {
             waiter: None,
             resync_interval,
             next_resync: Instant::now() + resync_interval,
+            retry_at: None,
         })
     }
 
@@ -58,24 +65,27 @@ impl Dataplane {
         }
         let engine = Arc::clone(&self.engine);
         let work = move || lock(&engine).apply();
-        let result = tokio::task::spawn_blocking(work).await.map_err(Error::Interrupted);
+        let result = tokio::task::spawn_blocking(work).await.map_err(Error::Interrupted).flatten();
         if result.is_err() {
             self.engine().require_resync();
         }
-        result?
+        let must_retry = result.is_err() || self.engine().must_retry();
+        self.retry_at = must_retry.then(|| Instant::now() + RETRY_INTERVAL);
+        result
     }
 
     /// Returns when the next [`apply`](Self::apply) may have something to do though nothing was taken in: interfaces
-    /// came, went or changed, or it is time to read the kernel back. Never returns before in-sync.
+    /// came, went or changed, what failed is to be tried again, or it is time to read the kernel back. Never returns before in-sync.
     ///
     /// Dropping the future loses nothing.
     pub async fn changed(&mut self) {
         if !self.engine().is_in_sync() {
             std::future::pending::<()>().await;
         }
-        let resync_at = self.next_resync;
+        let (resync_at, retry_at) = (self.next_resync, self.retry_at);
         tokio::select! {
             () = self.link_event() => {}
+            () = tokio::time::sleep_until(retry_at.unwrap_or(resync_at)), if retry_at.is_some() => {}
             () = tokio::time::sleep_until(resync_at) => {
                 self.next_resync = Instant::now() + self.resync_interval;
                 self.engine().require_resync();

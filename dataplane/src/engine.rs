@@ -84,6 +84,11 @@ impl Engine {
         self.must_resync = true;
     }
 
+    /// Whether something failed that may succeed later though nothing changes here.
+    pub(crate) fn must_retry(&self) -> bool {
+        self.routes.has_failures()
+    }
+
     /// Makes the kernel enforce the intent. Nothing happens before in-sync.
     pub(crate) fn apply(&mut self) -> Result<Applied, Error> {
         if !self.is_in_sync {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-#[expect(clippy::wildcard_imports, reason = "the kernel's numbers go by the kernel's own names")]
+#[allow(clippy::wildcard_imports, reason = "the kernel's numbers go by the kernel's own names")]
 use super::number::*;
 use super::{TABLE, element, expression::encode, fingerprint::Fingerprint};
 use crate::{

@@ -22,9 +22,7 @@ fn compare(name: &str, fragments: impl IntoIterator<Item = Fragment>) {
         failures.extend(fragment.failures);
     }
     let mut text = listing(sets.iter(), chains.iter());
-    for failure in failures {
-        text += &format!("# failure: {failure}\n");
-    }
+    text.extend(failures.iter().map(|failure| format!("# failure: {failure}\n")));
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name).with_extension("nft");
     if std::env::var_os("CATTAIL_BLESS").is_some() {
         fs::write(&path, &text).unwrap();

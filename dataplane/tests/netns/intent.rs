@@ -7,44 +7,44 @@ use model::intent::{
     RuleAction, RuleIntent, SetChange, SetKind, SetMember, TierIntent,
 };
 
-pub fn every(action: RuleAction) -> RuleIntent {
+pub(crate) fn every(action: RuleAction) -> RuleIntent {
     RuleIntent::every(action)
 }
 
-pub fn tcp(action: RuleAction, port: u16) -> RuleIntent {
+pub(crate) fn tcp(action: RuleAction, port: u16) -> RuleIntent {
     RuleIntent { protocol: Some(Protocol::TCP), destination: ports(&[(port, port)]), ..every(action) }
 }
 
-pub fn from_nets(action: RuleAction, nets: &[&str]) -> RuleIntent {
+pub(crate) fn from_nets(action: RuleAction, nets: &[&str]) -> RuleIntent {
     let nets = nets.iter().map(|net| net.parse().unwrap()).collect();
     RuleIntent { source: PeerMatch { nets, ..PeerMatch::default() }, ..every(action) }
 }
 
-pub fn from_set(action: RuleAction, set: &str) -> RuleIntent {
+pub(crate) fn from_set(action: RuleAction, set: &str) -> RuleIntent {
     RuleIntent { source: PeerMatch { ip_sets: vec![set.into()], ..PeerMatch::default() }, ..every(action) }
 }
 
-pub fn ports(ranges: &[(u16, u16)]) -> PeerMatch {
+pub(crate) fn ports(ranges: &[(u16, u16)]) -> PeerMatch {
     let ports = ranges.iter().map(|(first, last)| PortRange { first: *first, last: *last }).collect();
     PeerMatch { ports, ..PeerMatch::default() }
 }
 
-pub fn policy(ingress: Vec<RuleIntent>, egress: Vec<RuleIntent>) -> Option<Arc<PolicyIntent>> {
-    Some(Arc::new(PolicyIntent { ingress, egress }))
+pub(crate) fn policy(ingress: Vec<RuleIntent>, egress: Vec<RuleIntent>) -> Arc<PolicyIntent> {
+    Arc::new(PolicyIntent { ingress, egress })
 }
 
-pub fn net_set(members: &[&str]) -> SetChange {
+pub(crate) fn net_set(members: &[&str]) -> SetChange {
     let members = members.iter().map(|member| SetMember::Net(member.parse().unwrap())).collect();
     SetChange::Replace(IpSet { kind: SetKind::Net, members })
 }
 
-pub fn tier(policies: &[&str]) -> TierIntent {
+pub(crate) fn tier(policies: &[&str]) -> TierIntent {
     let policies = policies.iter().map(|id| (*id).into()).collect();
     TierIntent { name: "default".into(), policies, default_action: DefaultAction::Deny }
 }
 
 /// A workload whose name is its interface's, without the prefix.
-pub fn workload(name: &str, addresses: &[&str], ingress: &[TierIntent], egress: &[TierIntent]) -> Delta {
+pub(crate) fn workload(name: &str, addresses: &[&str], ingress: &[TierIntent], egress: &[TierIntent]) -> Delta {
     let interface: Arc<str> = format!("cali{name}").into();
     let addresses: BTreeSet<std::net::IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
     let mut delta = Delta::default();
@@ -59,11 +59,11 @@ pub fn workload(name: &str, addresses: &[&str], ingress: &[TierIntent], egress: 
     };
     delta.endpoints.insert(format!("Pod/test/{name}").as_str().into(), Some(Arc::new(endpoint)));
     // Profile rules come into play where no tier applies.
-    delta.profiles.insert("open".into(), policy(vec![every(RuleAction::Allow)], vec![every(RuleAction::Allow)]));
+    delta.profiles.insert("open".into(), Some(policy(vec![every(RuleAction::Allow)], vec![every(RuleAction::Allow)])));
     delta
 }
 
-pub fn merge(deltas: impl IntoIterator<Item = Delta>) -> Delta {
+pub(crate) fn merge(deltas: impl IntoIterator<Item = Delta>) -> Delta {
     let mut all = Delta::default();
     for delta in deltas {
         all.ip_sets.extend(delta.ip_sets);
@@ -76,14 +76,14 @@ pub fn merge(deltas: impl IntoIterator<Item = Delta>) -> Delta {
 }
 
 /// A change that is one policy.
-pub fn with_policy(id: &str, ingress: Vec<RuleIntent>, egress: Vec<RuleIntent>) -> Delta {
+pub(crate) fn with_policy(id: &str, ingress: Vec<RuleIntent>, egress: Vec<RuleIntent>) -> Delta {
     let mut delta = Delta::default();
-    delta.policies.insert(id.into(), policy(ingress, egress));
+    delta.policies.insert(id.into(), Some(policy(ingress, egress)));
     delta
 }
 
 /// A change that is one set.
-pub fn with_set(id: &str, change: SetChange) -> Delta {
+pub(crate) fn with_set(id: &str, change: SetChange) -> Delta {
     let mut delta = Delta::default();
     delta.ip_sets.insert(id.into(), change);
     delta

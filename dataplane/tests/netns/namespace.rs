@@ -14,14 +14,14 @@ use nix::{
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Gone when dropped, with all interfaces in it.
-pub struct Namespace {
+pub(crate) struct Namespace {
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
     tid: Pid,
 }
 
 impl Namespace {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (jobs, inbox) = channel::<Job>();
         let (ready, started) = channel();
         let thread = std::thread::spawn(move || {
@@ -40,7 +40,7 @@ impl Namespace {
     }
 
     /// Does something in the namespace and waits for its end.
-    pub fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+    pub(crate) fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let (answer, answered) = channel();
         let job: Job = Box::new(move || {
             let _ = answer.send(work());
@@ -50,13 +50,13 @@ impl Namespace {
     }
 
     /// Runs a command, which must succeed, and returns what it printed.
-    pub fn command(&self, line: &str) -> String {
+    pub(crate) fn command(&self, line: &str) -> String {
         let (ok, text) = self.try_command(line);
         assert!(ok, "{line}: {text}");
         text
     }
 
-    pub fn try_command(&self, line: &str) -> (bool, String) {
+    pub(crate) fn try_command(&self, line: &str) -> (bool, String) {
         let owned = line.to_owned();
         self.run(move || {
             let mut words = owned.split_whitespace();
@@ -68,12 +68,12 @@ impl Namespace {
         })
     }
 
-    pub fn ip(&self, arguments: &str) -> String {
+    pub(crate) fn ip(&self, arguments: &str) -> String {
         self.command(&format!("ip {arguments}"))
     }
 
     /// A number by which `ip link set … netns` finds it.
-    pub fn tid(&self) -> Pid {
+    pub(crate) fn tid(&self) -> Pid {
         self.tid
     }
 }

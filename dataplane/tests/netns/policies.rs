@@ -116,8 +116,8 @@ fn pass_leaves_the_tier_and_its_default_action_ends_it() {
 fn passing_the_last_tier_asks_the_profiles_in_order() {
     let mut world = guarded(vec![every(Pass)]);
     let mut delta = workload("b", &B, &[tier(&["P"])], &[]);
-    delta.profiles.insert("open".into(), policy(vec![tcp(Pass, 80), tcp(Deny, 81)], vec![]));
-    delta.profiles.insert("second".into(), policy(vec![tcp(Allow, 80), tcp(Allow, 81)], vec![]));
+    delta.profiles.insert("open".into(), Some(policy(vec![tcp(Pass, 80), tcp(Deny, 81)], vec![])));
+    delta.profiles.insert("second".into(), Some(policy(vec![tcp(Allow, 80), tcp(Allow, 81)], vec![])));
     let endpoint = delta.endpoints.values_mut().next().unwrap().as_mut().unwrap();
     std::sync::Arc::make_mut(endpoint).profiles.push("second".into());
     // Pod a's egress needs a profile of its own now that the first is b's.

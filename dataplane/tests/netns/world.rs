@@ -21,23 +21,23 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long one that must not pass is waited for.
 const SILENCE: Duration = Duration::from_millis(250);
 
-pub const OUTSIDE: &str = "10.66.0.1";
-pub const NODE: &str = "192.0.2.1";
+pub(crate) const OUTSIDE: &str = "10.66.0.1";
+pub(crate) const NODE: &str = "192.0.2.1";
 
-pub struct World {
-    pub node: Namespace,
-    pub outside: Namespace,
+pub(crate) struct World {
+    pub(crate) node: Namespace,
+    pub(crate) outside: Namespace,
     pods: BTreeMap<String, Namespace>,
-    pub dataplane: Dataplane,
+    pub(crate) dataplane: Dataplane,
     runtime: tokio::runtime::Runtime,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Config::default())
     }
 
-    pub fn with(config: Config) -> Self {
+    pub(crate) fn with(config: Config) -> Self {
         let node = Namespace::new();
         let outside = Namespace::new();
         node.ip(&format!("link add eth0 type veth peer name eth0 netns {}", outside.tid()));
@@ -54,7 +54,7 @@ impl World {
     }
 
     /// A pod with its interface and addresses, as the CNI plugin makes it.
-    pub fn add_pod(&mut self, name: &str, v4: &str, v6: &str) {
+    pub(crate) fn add_pod(&mut self, name: &str, v4: &str, v6: &str) {
         let pod = Namespace::new();
         self.node.ip(&format!("link add cali{name} type veth peer name eth0 netns {}", pod.tid()));
         self.node.ip(&format!("addr add fe80::1/64 dev cali{name} nodad"));
@@ -68,30 +68,30 @@ impl World {
         self.pods.insert(name.to_owned(), pod);
     }
 
-    pub fn pod(&self, name: &str) -> &Namespace {
+    pub(crate) fn pod(&self, name: &str) -> &Namespace {
         &self.pods[name]
     }
 
     /// Another dataplane for the same node: the agent was restarted.
-    pub fn restart(&mut self, config: Config) {
+    pub(crate) fn restart(&mut self, config: Config) {
         self.dataplane = self.node.run(move || Dataplane::new(config)).unwrap();
     }
 
     /// Takes a change in and applies it; nothing may fail.
-    pub fn apply(&mut self, delta: &Delta) -> Applied {
+    pub(crate) fn apply(&mut self, delta: &Delta) -> Applied {
         let applied = self.try_apply(delta);
         assert_eq!(applied.failures, [], "nothing may fail");
         applied
     }
 
-    pub fn try_apply(&mut self, delta: &Delta) -> Applied {
+    pub(crate) fn try_apply(&mut self, delta: &Delta) -> Applied {
         self.dataplane.update(delta);
         self.dataplane.set_in_sync();
         self.runtime.block_on(self.dataplane.apply()).unwrap()
     }
 
     /// Waits for [`Dataplane::changed`], then applies, until that leaves nothing waiting.
-    pub fn settle(&mut self) -> Applied {
+    pub(crate) fn settle(&mut self) -> Applied {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let applied = self.runtime.block_on(async {
@@ -106,16 +106,16 @@ impl World {
     }
 
     /// Empty where there is no table.
-    pub fn nft_list_if_any(&self) -> String {
+    pub(crate) fn nft_list_if_any(&self) -> String {
         self.node.try_command("nft list table inet cattail").1
     }
 
-    pub fn nft_list(&self) -> String {
+    pub(crate) fn nft_list(&self) -> String {
         self.node.command("nft list table inet cattail")
     }
 }
 
-pub fn tcp_listen(at: &Namespace, address: &str, port: u16) -> TcpListener {
+pub(crate) fn tcp_listen(at: &Namespace, address: &str, port: u16) -> TcpListener {
     let address = endpoint(address, port);
     at.run(move || TcpListener::bind(address)).unwrap()
 }
@@ -125,7 +125,7 @@ fn tcp_connect(from: &Namespace, to: SocketAddr, timeout: Duration) -> io::Resul
 }
 
 #[track_caller]
-pub fn assert_tcp(from: &Namespace, to: &str, port: u16) -> TcpStream {
+pub(crate) fn assert_tcp(from: &Namespace, to: &str, port: u16) -> TcpStream {
     match tcp_connect(from, endpoint(to, port), PATIENCE) {
         Ok(stream) => stream,
         Err(error) => panic!("{to}:{port} must be reached: {error}"),
@@ -133,7 +133,7 @@ pub fn assert_tcp(from: &Namespace, to: &str, port: u16) -> TcpStream {
 }
 
 #[track_caller]
-pub fn assert_no_tcp(from: &Namespace, to: &str, port: u16) {
+pub(crate) fn assert_no_tcp(from: &Namespace, to: &str, port: u16) {
     let result = tcp_connect(from, endpoint(to, port), SILENCE);
     let error = result.expect_err(&format!("{to}:{port} must not be reached"));
     assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{to}:{port} must be silent: {error}");
@@ -170,17 +170,17 @@ fn udp_bind(at: &Namespace, address: SocketAddr) -> UdpSocket {
 }
 
 #[track_caller]
-pub fn assert_udp(from: (&Namespace, &str, u16), to: (&Namespace, &str, u16)) {
+pub(crate) fn assert_udp(from: (&Namespace, &str, u16), to: (&Namespace, &str, u16)) {
     assert!(udp(from, to, PATIENCE), "{}:{} must reach {}:{}", from.1, from.2, to.1, to.2);
 }
 
 #[track_caller]
-pub fn assert_no_udp(from: (&Namespace, &str, u16), to: (&Namespace, &str, u16)) {
+pub(crate) fn assert_no_udp(from: (&Namespace, &str, u16), to: (&Namespace, &str, u16)) {
     assert!(!udp(from, to, SILENCE), "{}:{} must not reach {}:{}", from.1, from.2, to.1, to.2);
 }
 
 #[track_caller]
-pub fn assert_ping(from: &Namespace, to: &str) {
+pub(crate) fn assert_ping(from: &Namespace, to: &str) {
     let deadline = Instant::now() + PATIENCE;
     while !from.try_command(&format!("ping -c1 -W2 {to}")).0 {
         assert!(Instant::now() < deadline, "{to} must answer");
@@ -188,7 +188,7 @@ pub fn assert_ping(from: &Namespace, to: &str) {
 }
 
 #[track_caller]
-pub fn assert_no_ping(from: &Namespace, to: &str) {
+pub(crate) fn assert_no_ping(from: &Namespace, to: &str) {
     assert!(!from.try_command(&format!("ping -c1 -W1 {to}")).0, "{to} must not answer");
 }
 
