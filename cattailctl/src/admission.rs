@@ -1,6 +1,9 @@
 //! Documents on their way in: which resource each one is, and whether it may come in at all.
 
-use std::io::{self, Read};
+use std::{
+    collections::HashSet,
+    io::{self, Read},
+};
 
 use model::{
     Key, Kind,
@@ -9,6 +12,7 @@ use model::{
 
 use crate::{
     console::Console,
+    defaults,
     manifest::{self, Document},
 };
 
@@ -48,7 +52,10 @@ pub(crate) fn admit(
     let mut admitted = Admitted::default();
     for result in filenames.iter().flat_map(|name| manifest::read(name, stdin)).collect::<Vec<_>>() {
         let candidate = match result {
-            Ok(document) => identify(document, namespace, console)?,
+            Ok(mut document) => {
+                defaults::spell_out_labels(&mut document.value);
+                identify(document, namespace, console)?
+            }
             Err(error) => {
                 console.tell(&format!("error: {error}"))?;
                 None
@@ -94,6 +101,24 @@ impl Candidate {
     pub(crate) fn describe(&self, problem: &Problem) -> String {
         format!("{}: {}: {problem}", self.document.origin(&problem.path), self.key)
     }
+}
+
+/// Runs of candidates that can be written at the same time, in the order in which the runs must be.
+pub(crate) fn runs(candidates: &[Candidate]) -> Vec<&[Candidate]> {
+    let mut runs = Vec::new();
+    let mut rest = candidates;
+    while let Some(first) = rest.first() {
+        let mut keys = HashSet::new();
+        // Pools are compared with the pools before them.
+        let same_rank = |key: &Key| rank(key.kind()) == rank(first.key.kind()) && key.kind() != Kind::IpPool;
+        let together =
+            rest.iter().map(|candidate| &candidate.key).take_while(|key| same_rank(key) && keys.insert(*key));
+        let length = together.count().max(1);
+        let (run, after) = rest.split_at(length);
+        runs.push(run);
+        rest = after;
+    }
+    runs
 }
 
 /// What others refer to comes first, and policies come before the endpoints that they protect.

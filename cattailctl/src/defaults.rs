@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use model::{
     Key, Kind,
-    validate::{api_kind, api_version},
+    validate::{api_kind, api_version, may_lack_spec},
 };
 use serde_json::{Map, Value, json};
 
@@ -28,6 +28,9 @@ pub(crate) fn fill(key: &Key, document: &mut Value) {
             metadata.insert("namespace".into(), namespace.into());
         }
     });
+    if may_lack_spec(key.kind()) && !matches!(key.kind(), Kind::Namespace | Kind::ServiceAccount) {
+        with_object(document, "spec", |_| {});
+    }
     match key.kind() {
         Kind::Namespace => label(document, METADATA_NAME_LABEL, key.name()),
         Kind::NetworkPolicy | Kind::GlobalNetworkPolicy => fill_policy(document),
@@ -36,6 +39,20 @@ pub(crate) fn fill(key: &Key, document: &mut Value) {
         Kind::WorkloadEndpoint => fill_workload_endpoint(key, document),
         Kind::FelixConfiguration => fill_felix_configuration(document),
         _ => {}
+    }
+}
+
+/// Calico takes `true` and `1` for texts where only texts can stand: in labels and annotations. Kubernetes does not.
+/// Fractions stay what they are, because nobody can tell 1.1 from 1.10 any more.
+pub(crate) fn spell_out_labels(document: &mut Value) {
+    if document.get("apiVersion").and_then(Value::as_str) != Some(api_version(Kind::NetworkPolicy)) {
+        return;
+    }
+    for pointer in ["/metadata/labels", "/metadata/annotations", "/spec/labelsToApply"] {
+        let Some(Value::Object(texts)) = document.pointer_mut(pointer) else { continue };
+        for value in texts.values_mut().filter(|value| value.is_boolean() || value.is_i64()) {
+            *value = Value::String(value.to_string());
+        }
     }
 }
 
@@ -205,6 +222,17 @@ mod tests {
             json!({"apiVersion": "projectcalico.org/v3", "kind": "NetworkSet",
                    "metadata": {"name": "a", "namespace": "shop"}, "spec": {"a": [null]}})
         );
+    }
+
+    #[test]
+    fn labels_are_texts() {
+        let labels = json!({"a": true, "b": 1, "c": 1.1, "d": "x"});
+        let mut calico = json!({"apiVersion": "projectcalico.org/v3", "metadata": {"labels": labels}});
+        spell_out_labels(&mut calico);
+        assert_eq!(calico["metadata"]["labels"], json!({"a": "true", "b": "1", "c": 1.1, "d": "x"}));
+        let mut kubernetes = json!({"apiVersion": "v1", "metadata": {"labels": labels}});
+        spell_out_labels(&mut kubernetes);
+        assert_eq!(kubernetes["metadata"]["labels"], labels);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Writing resources: apply, create and replace.
 
-use std::{io::Read, time::SystemTime};
+use std::{io::Read, pin::pin, time::SystemTime};
 
 use bytes::Bytes;
 use datastore_adapters::{Store, StoreError, Stored};
+use futures_util::{StreamExt as _, stream};
 use model::{
     Key, Version,
     validate::{self, FieldPath, Problem},
@@ -19,6 +20,9 @@ use crate::{
 
 /// Writers that meet on one resource get past each other within a few attempts.
 const MAX_ATTEMPTS: usize = 5;
+
+/// Writes under way at once: a datastore makes one round trip to its disk for all of them.
+const CONCURRENT_WRITES: usize = 16;
 
 /// What must be true of a resource before it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,14 +64,18 @@ pub(crate) async fn run<S: Store>(
 ) -> anyhow::Result<bool> {
     let admitted = admission::admit(&manifests.filename, &manifests.namespace, Strictness::Valid, stdin, console)?;
     let (total, mut rejected) = (admitted.candidates.len() + admitted.rejected, admitted.rejected);
-    for candidate in &admitted.candidates {
-        match write(mode, store, candidate).await {
-            Ok(written) => console.say(&written.describe(&candidate.key))?,
-            // Nothing after it would fare better, and each would wait as long.
-            Err(WriteError::Store(error @ StoreError::Unavailable(_))) => return Err(error.into()),
-            Err(error) => {
-                rejected += 1;
-                tell(mode, candidate, &error, console)?;
+    for run in admission::runs(&admitted.candidates) {
+        let writes = run.iter().map(|candidate| async move { (candidate, write(mode, store, candidate).await) });
+        let mut results = pin!(stream::iter(writes).buffered(CONCURRENT_WRITES));
+        while let Some((candidate, result)) = results.next().await {
+            match result {
+                Ok(written) => console.say(&written.describe(&candidate.key))?,
+                // Nothing after it would fare better, and each would wait as long.
+                Err(WriteError::Store(error @ StoreError::Unavailable(_))) => return Err(error.into()),
+                Err(error) => {
+                    rejected += 1;
+                    tell(mode, candidate, &error, console)?;
+                }
             }
         }
     }

@@ -1,4 +1,5 @@
 //! The program itself against the embedded datastore: flags, files, standard input, exit status.
+#![expect(clippy::expect_used, reason = "a test ends where its ground gives way")]
 
 use std::{
     io::Write as _,
@@ -13,9 +14,12 @@ use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot, task::JoinHandle}
 struct Datastore {
     runtime: Runtime,
     endpoint: String,
-    server: Option<(oneshot::Sender<()>, JoinHandle<Result<(), embedded::ServeError>>)>,
+    server: Option<Server>,
     directory: tempfile::TempDir,
 }
+
+/// Ends when its sender is dropped.
+type Server = (oneshot::Sender<()>, JoinHandle<Result<(), embedded::ServeError>>);
 
 impl Datastore {
     fn start() -> Self {

@@ -24,7 +24,7 @@ mod tier;
 
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use self::{findings::Findings, shape::Object};
 pub use self::{
@@ -82,6 +82,10 @@ pub fn validate(kind: Kind, document: &Value) -> Report {
 /// The last line of defence: what agents could not read is not stored, whatever the rules above overlooked.
 fn unreadable(kind: Kind, document: &Value) -> Option<Problem> {
     let key = identify(document, "default").ok().filter(|key| key.kind() == kind)?;
+    let mut document = document.clone();
+    if may_lack_spec(kind) && document.get("spec").is_none_or(Value::is_null) {
+        document["spec"] = Value::Object(Map::new());
+    }
     let reason = match kubernetes::project(&key, document.to_string().as_bytes()) {
         Ok(Some(projection)) => Resource::parse(&key, &projection).err()?.reason,
         Ok(None) => return None,
@@ -97,6 +101,15 @@ pub fn validate_change(kind: Kind, stored: &Value, document: &Value) -> Report {
         network::check_pool_change(stored, document, &mut findings);
     }
     findings.into_report()
+}
+
+/// Whether a document without a spec says all that it needs to. A policy without one would select everything: surely
+/// not what its author meant.
+pub fn may_lack_spec(kind: Kind) -> bool {
+    match kind {
+        Kind::GlobalNetworkPolicy | Kind::NetworkPolicy | Kind::KubernetesNetworkPolicy | Kind::Pod => false,
+        _ => spec_of(kind).is_none_or(|spec| spec.required.is_empty()),
+    }
 }
 
 /// What `spec` may hold; `None` where the kind has no spec.

@@ -18,6 +18,7 @@ pub(super) const HOST: Object = Object {
         ("ports", PORTS),
         ("qosControls", Shape::Any),
     ],
+    is_match: false,
     required: &["node"],
     check: |spec, findings| {
         let expects_addresses = spec.get("expectedIPs").and_then(Value::as_array).is_some_and(|ips| !ips.is_empty());
@@ -48,6 +49,7 @@ pub(super) const WORKLOAD: Object = Object {
         ("allowSpoofedSourcePrefixes", Shape::List(&Shape::Text(text::cidr), UNBOUNDED)),
         ("qosControls", Shape::Any),
     ],
+    is_match: false,
     required: &["orchestrator", "node", "endpoint", "interfaceName"],
     check: nothing,
 };
@@ -63,6 +65,7 @@ const PORT: Object = Object {
         ("hostPort", Shape::Integer(0, 65535)),
         ("hostIP", Shape::Text(text::any)),
     ],
+    is_match: false,
     required: &["name", "protocol", "port"],
     check: nothing,
 };

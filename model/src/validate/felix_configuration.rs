@@ -203,6 +203,7 @@ pub(super) const SPEC: Object = Object {
         ("xdpEnabled", Shape::Any),
         ("xdpRefreshInterval", Shape::Any),
     ],
+    is_match: false,
     required: &[],
     check: nothing,
 };

@@ -18,6 +18,7 @@ pub(super) const SPEC: Object = Object {
         ("ingress", Shape::List(&Shape::Object(&INGRESS), UNBOUNDED)),
         ("egress", Shape::List(&Shape::Object(&EGRESS), UNBOUNDED)),
     ],
+    is_match: false,
     required: &[],
     check: nothing,
 };
@@ -26,13 +27,15 @@ const PEERS: Shape = Shape::List(&Shape::Object(&PEER), UNBOUNDED);
 const PORTS: Shape = Shape::List(&Shape::Object(&PORT), UNBOUNDED);
 
 const INGRESS: Object = Object {
-    fields: &[("from", PEERS), ("ports", PORTS)],
+    fields: &[("from", PEERS), ("to", Shape::Any), ("ports", PORTS)],
+    is_match: true,
     required: &[],
     check: |rule, findings| reject_other_side(rule, "to", "from", findings),
 };
 
 const EGRESS: Object = Object {
-    fields: &[("to", PEERS), ("ports", PORTS)],
+    fields: &[("to", PEERS), ("from", Shape::Any), ("ports", PORTS)],
+    is_match: true,
     required: &[],
     check: |rule, findings| reject_other_side(rule, "from", "to", findings),
 };
@@ -50,6 +53,7 @@ const PEER: Object = Object {
         ("namespaceSelector", Shape::Object(&LABEL_SELECTOR)),
         ("ipBlock", Shape::Object(&IP_BLOCK)),
     ],
+    is_match: true,
     required: &[],
     check: |peer, findings| {
         let selects = is_present(peer, "podSelector") || is_present(peer, "namespaceSelector");
@@ -63,6 +67,7 @@ const PEER: Object = Object {
 
 const IP_BLOCK: Object = Object {
     fields: &[("cidr", Shape::Text(text::cidr)), ("except", Shape::List(&Shape::Text(text::cidr), UNBOUNDED))],
+    is_match: true,
     required: &["cidr"],
     check: check_exceptions,
 };
@@ -85,6 +90,7 @@ const LABEL_SELECTOR: Object = Object {
         ("matchLabels", Shape::Map(text::label_name, text::label_value)),
         ("matchExpressions", Shape::List(&Shape::Object(&REQUIREMENT), UNBOUNDED)),
     ],
+    is_match: true,
     required: &[],
     check: nothing,
 };
@@ -95,6 +101,7 @@ const REQUIREMENT: Object = Object {
         ("operator", Shape::Text(operator)),
         ("values", Shape::List(&Shape::Text(text::label_value), UNBOUNDED)),
     ],
+    is_match: true,
     required: &["key", "operator"],
     check: |requirement, findings| {
         let values = requirement.get("values").and_then(Value::as_array).map_or(0, Vec::len);
@@ -116,6 +123,7 @@ const PORT: Object = Object {
         ("port", Shape::Scalar(port)),
         ("endPort", Shape::Integer(1, 65535)),
     ],
+    is_match: true,
     required: &[],
     check: |fields, findings| {
         let Some(last) = fields.get("endPort").and_then(Value::as_i64) else { return };

@@ -31,6 +31,7 @@ pub(super) const METADATA: Object = Object {
         ("ownerReferences", Shape::List(&Shape::Any, UNBOUNDED)),
         ("finalizers", Shape::List(&Shape::Text(text::any), UNBOUNDED)),
     ],
+    is_match: false,
     required: &[],
     check: check_annotations,
 };

@@ -12,8 +12,12 @@ use super::{
 };
 
 /// NetworkSetSpec and GlobalNetworkSetSpec.
-pub(super) const NETWORK_SET: Object =
-    Object { fields: &[("nets", Shape::List(&Shape::Text(text::net), UNBOUNDED))], required: &[], check: nothing };
+pub(super) const NETWORK_SET: Object = Object {
+    fields: &[("nets", Shape::List(&Shape::Text(text::net), UNBOUNDED))],
+    is_match: false,
+    required: &[],
+    check: nothing,
+};
 
 /// ClusterInformationSpec.
 pub(super) const CLUSTER_INFORMATION: Object = Object {
@@ -24,6 +28,7 @@ pub(super) const CLUSTER_INFORMATION: Object = Object {
         ("datastoreReady", Shape::Flag),
         ("variant", Shape::Text(text::any)),
     ],
+    is_match: false,
     required: &[],
     check: nothing,
 };
@@ -41,6 +46,7 @@ pub(super) const NODE: Object = Object {
         ("addresses", Shape::List(&Shape::Any, UNBOUNDED)),
         ("interfaces", Shape::List(&Shape::Any, UNBOUNDED)),
     ],
+    is_match: false,
     required: &[],
     check: nothing,
 };
@@ -53,6 +59,7 @@ const NODE_BGP: Object = Object {
         ("ipv4IPIPTunnelAddr", Shape::Text(text::address)),
         ("routeReflectorClusterID", Shape::Text(text::any)),
     ],
+    is_match: false,
     required: &[],
     check: |bgp, findings| {
         for (field, wants_v4) in [("ipv4Address", true), ("ipv6Address", false)] {
@@ -79,6 +86,7 @@ pub(super) const POOL: Object = Object {
         ("allowedUses", Shape::List(&Shape::Text(allowed_use), 3)),
         ("assignmentMode", Shape::Text(assignment_mode)),
     ],
+    is_match: false,
     required: &["cidr"],
     check: check_pool,
 };

@@ -7,7 +7,7 @@ use super::{
 
 /// NamespaceSpec.
 pub(super) const NAMESPACE_SPEC: Object =
-    Object { fields: &[("finalizers", Shape::Any)], required: &[], check: nothing };
+    Object { fields: &[("finalizers", Shape::Any)], is_match: false, required: &[], check: nothing };
 
 /// PodSpec.
 pub(super) const SPEC: Object = Object {
@@ -54,6 +54,7 @@ pub(super) const SPEC: Object = Object {
         ("topologySpreadConstraints", Shape::Any),
         ("volumes", Shape::Any),
     ],
+    is_match: false,
     required: &[],
     check: nothing,
 };
@@ -85,6 +86,7 @@ const CONTAINER: Object = Object {
         ("volumeMounts", Shape::Any),
         ("workingDir", Shape::Any),
     ],
+    is_match: false,
     required: &[],
     check: nothing,
 };
@@ -97,6 +99,7 @@ const CONTAINER_PORT: Object = Object {
         ("hostIP", Shape::Any),
         ("protocol", Shape::Text(protocol)),
     ],
+    is_match: false,
     required: &["containerPort"],
     check: nothing,
 };

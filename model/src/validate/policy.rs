@@ -28,6 +28,7 @@ pub(super) const NAMESPACED_SPEC: Object = Object {
         ("egress", EGRESS),
         ("performanceHints", Shape::List(&Shape::Text(text::any), UNBOUNDED)),
     ],
+    is_match: false,
     required: &[],
     check: check_namespaced,
 };
@@ -48,6 +49,7 @@ pub(super) const GLOBAL_SPEC: Object = Object {
         ("applyOnForward", Shape::Flag),
         ("performanceHints", Shape::List(&Shape::Text(text::any), UNBOUNDED)),
     ],
+    is_match: false,
     required: &[],
     check: check_global,
 };
@@ -59,6 +61,7 @@ pub(super) const PROFILE: Object = Object {
         ("egress", EGRESS),
         ("labelsToApply", Shape::Map(text::label_name, text::label_value)),
     ],
+    is_match: false,
     required: &[],
     check: nothing,
 };

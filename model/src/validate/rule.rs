@@ -18,9 +18,10 @@ const MAX_PORTS: usize = 50;
 const MAX_HTTP_MATCHES: usize = 20;
 
 /// A rule for traffic to the endpoint.
-pub(super) const INGRESS: Object = Object { fields: FIELDS, required: &["action"], check: check_ingress };
+pub(super) const INGRESS: Object =
+    Object { fields: FIELDS, is_match: true, required: &["action"], check: check_ingress };
 /// A rule for traffic from the endpoint.
-pub(super) const EGRESS: Object = Object { fields: FIELDS, required: &["action"], check: check_egress };
+pub(super) const EGRESS: Object = Object { fields: FIELDS, is_match: true, required: &["action"], check: check_egress };
 
 const FIELDS: &[(&str, Shape)] = &[
     ("action", Shape::Text(action)),
@@ -37,6 +38,7 @@ const FIELDS: &[(&str, Shape)] = &[
 
 const ICMP: Object = Object {
     fields: &[("type", Shape::Integer(0, 254)), ("code", Shape::Integer(0, 255))],
+    is_match: true,
     required: &[],
     check: |fields, findings| {
         if is_present(fields, "code") && !is_present(fields, "type") {
@@ -57,6 +59,7 @@ const ENTITY: Object = Object {
         ("ports", Shape::List(&Shape::Scalar(text::port), MAX_PORTS)),
         ("notPorts", Shape::List(&Shape::Scalar(text::port), MAX_PORTS)),
     ],
+    is_match: true,
     required: &[],
     check: check_services_alone,
 };
@@ -66,12 +69,14 @@ const SERVICE_ACCOUNTS: Object = Object {
         ("names", Shape::List(&Shape::Text(text::dns_subdomain), UNBOUNDED)),
         ("selector", Shape::Text(text::selector)),
     ],
+    is_match: true,
     required: &[],
     check: nothing,
 };
 
 const SERVICES: Object = Object {
     fields: &[("name", Shape::Text(text::dns_subdomain)), ("namespace", Shape::Text(text::dns_label))],
+    is_match: true,
     required: &["name"],
     check: nothing,
 };
@@ -81,12 +86,17 @@ const HTTP: Object = Object {
         ("methods", Shape::List(&Shape::Text(text::any), MAX_HTTP_MATCHES)),
         ("paths", Shape::List(&Shape::Any, MAX_HTTP_MATCHES)),
     ],
+    is_match: true,
     required: &[],
     check: nothing,
 };
 
-const RULE_METADATA: Object =
-    Object { fields: &[("annotations", Shape::Map(text::any, text::any))], required: &[], check: nothing };
+const RULE_METADATA: Object = Object {
+    fields: &[("annotations", Shape::Map(text::any, text::any))],
+    is_match: false,
+    required: &[],
+    check: nothing,
+};
 
 fn action(text: &str) -> Result<(), String> {
     text::one_of(text, &["Allow", "Deny", "Log", "Pass"])

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{findings::Findings, metadata, spelling};
+use super::{findings::Findings, may_lack_spec, metadata, spelling};
 use crate::Kind;
 
 /// A check of one text: what is wrong with it and what would be right.
@@ -38,6 +38,8 @@ pub(super) struct Object {
     pub(super) fields: &'static [(&'static str, Shape)],
     /// Fields that must be there and not be empty.
     pub(super) required: &'static [&'static str],
+    /// Whether every field narrows what the object matches, so that ignoring one matches more than was written.
+    pub(super) is_match: bool,
     /// Looks at the fields together; their own shapes are checked already, and may still be wrong.
     pub(super) check: fn(&Map<String, Value>, &mut Findings),
 }
@@ -57,11 +59,11 @@ pub(super) fn check_document(kind: Kind, document: &Value, spec: Option<&Object>
     const KNOWN: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
     // A service account's data stands beside its metadata.
     if kind != Kind::ServiceAccount {
-        warn_about_slips(fields, &KNOWN, findings);
+        warn_about_unknown(fields, &KNOWN, false, findings);
     }
     check_field(fields, "metadata", &Shape::Object(&metadata::METADATA), findings);
     let Some(spec) = spec else { return };
-    if !is_present(fields, "spec") && kind != Kind::Namespace {
+    if !is_present(fields, "spec") && !may_lack_spec(kind) {
         findings.problem_in("spec", "is missing");
     }
     if let Some(value) = fields.get("spec").filter(|value| !value.is_null()) {
@@ -132,7 +134,7 @@ fn check_object(value: &Value, object: &Object, findings: &mut Findings) {
         check_field(fields, name, shape, findings);
     }
     let known: Vec<&str> = object.fields.iter().map(|(name, _)| *name).collect();
-    warn_about_slips(fields, &known, findings);
+    warn_about_unknown(fields, &known, object.is_match, findings);
     (object.check)(fields, findings);
 }
 
@@ -148,10 +150,12 @@ pub(super) fn is_present(fields: &Map<String, Value>, name: &str) -> bool {
     !matches!(fields.get(name), None | Some(Value::Null)) && fields.get(name).and_then(Value::as_str) != Some("")
 }
 
-fn warn_about_slips(fields: &Map<String, Value>, known: &[&str], findings: &mut Findings) {
+fn warn_about_unknown(fields: &Map<String, Value>, known: &[&str], is_match: bool, findings: &mut Findings) {
     for name in fields.keys().filter(|name| !known.contains(&name.as_str())) {
         if let Some(meant) = spelling::suggestion(name, known.iter().copied()) {
             findings.warning_in(name, format!("is no field known here and is not used; did you mean {meant}?"));
+        } else if is_match {
+            findings.warning_in(name, "is no field known here: the rule matches as if it were not there");
         }
     }
 }

@@ -180,6 +180,32 @@ fn slips_of_the_pen_are_noticed() {
 }
 
 #[test]
+fn a_match_that_would_be_ignored_is_told() {
+    assert_rule(
+        &json!({"action": "Allow", "destination": {"domains": ["example.com"]}, "quota": 1}),
+        &[
+            "warning: destination.domains: is no field known here: the rule matches as if it were not there",
+            "warning: quota: is no field known here: the rule matches as if it were not there",
+        ],
+    );
+}
+
+#[test]
+fn a_spec_may_be_missing_where_nothing_in_it_is_needed() {
+    let without_spec = |kind: &str| {
+        let mut document = calico(kind, &json!(null));
+        document.as_object_mut().expect("an object").remove("spec");
+        told(&document)
+    };
+    for kind in ["Tier", "Node", "NetworkSet", "GlobalNetworkSet", "Profile", "FelixConfiguration"] {
+        assert!(without_spec(kind).is_empty(), "{kind}: {:?}", without_spec(kind));
+    }
+    for kind in ["NetworkPolicy", "GlobalNetworkPolicy", "IPPool", "HostEndpoint"] {
+        assert_eq!(without_spec(kind), ["spec: is missing"], "{kind}");
+    }
+}
+
+#[test]
 fn all_problems_are_told_at_once_with_their_paths() {
     let policy = calico(
         "GlobalNetworkPolicy",

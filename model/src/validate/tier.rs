@@ -41,6 +41,7 @@ impl ProtectedTier {
 /// TierSpec.
 pub(super) const SPEC: Object = Object {
     fields: &[("order", Shape::Number), ("defaultAction", Shape::Text(default_action))],
+    is_match: false,
     required: &[],
     check: nothing,
 };
