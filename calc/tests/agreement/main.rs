@@ -26,7 +26,7 @@ use proptest::{prelude::*, test_runner::FileFailurePersistence};
 use crate::{history::Intents, packets::Workload};
 
 /// Histories tried per property in an ordinary run; `PROPTEST_CASES` raises it for a long one.
-const CASES: u32 = 48;
+const CASES: u32 = 40;
 
 /// Steps that make a failure small; a dozen seconds in a debug build.
 const MAX_SHRINK_STEPS: u32 = 1024;

@@ -41,13 +41,20 @@ struct Options {
     json: Option<PathBuf>,
 }
 
-fn main() -> Result<ExitCode> {
+fn main() -> ExitCode {
     let options = Options::parse();
+    run(&options).unwrap_or_else(|error| {
+        eprintln!("conformance: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(options: &Options) -> Result<ExitCode> {
     if options.packets {
         // First thing: later there may be threads, and then a user namespace is out of reach.
         net::acquire()?;
     }
-    let cases = read(&options)?;
+    let cases = read(options)?;
     let total = if options.packets { with_packets(&cases)? } else { without_packets(&cases)? };
     if let Some(path) = &options.json {
         write_json(path, &total)?;

@@ -21,7 +21,8 @@ pub fn read(path: &Path) -> Result<Vec<Case>> {
         let place = || format!("{}, line {}", path.display(), index + 1);
         let line = line.with_context(place)?;
         if !line.trim().is_empty() {
-            cases.push(serde_json::from_str(&line).with_context(place)?);
+            let case = serde_json::from_str(&line).context("this is no case of the reachability format");
+            cases.push(case.with_context(place)?);
         }
     }
     ensure!(!cases.is_empty(), "{} holds no case: want one JSON object a line", path.display());
