@@ -17,6 +17,7 @@ mod protocol;
 mod report;
 mod retry;
 mod session;
+mod transport;
 
 pub use self::{
     client::Client,

@@ -8,7 +8,7 @@ mod scripted_typha;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use felix_client::sync::{Client, Config, Disconnect, Event, Failure, Report, Reporter};
+use felix_client::sync::{Client, Config, Disconnect, Event, Failure, LightClient, LightEvent, Report, Reporter};
 use proto::sync::v1::{Batch, GoAway, begin};
 use scripted_typha::{Certificates, Reply, ScriptedTypha, begun, cut, framed, in_words, snapshot};
 use tokio::{net::TcpListener, sync::mpsc, task::JoinSet, time};
@@ -241,4 +241,54 @@ async fn the_newest_report_arrives_on_every_new_connection() {
         assert_eq!((report.node.as_str(), report.applied_revision, report.applied_at_unix_ms), ("node-1", 5, 42));
         assert_eq!(report.failures[0].object, "Tier/a");
     }
+}
+
+/// A light client's first words on how its stream ended.
+async fn light_end(reply: impl Fn() -> Reply + Send + Sync + 'static) -> (String, Vec<String>) {
+    let certificates = Certificates::new();
+    let typha = ScriptedTypha::start(&certificates, move |_, _| reply()).await;
+    let (sender, mut ends) = mpsc::unbounded_channel();
+    let mut keys = Vec::new();
+    let config = Arc::new(certificates.config(&[&typha.address]));
+    let (client, _reporter) = LightClient::new(config, "node-1", move |event| match event {
+        LightEvent::Entry { key, .. } => keys.push(key.to_owned()),
+        LightEvent::Disconnected { reason, .. } => _ = sender.send((reason.to_string(), std::mem::take(&mut keys))),
+        _ => {}
+    });
+    let mut task = JoinSet::new();
+    task.spawn(client.run());
+    time::timeout(PATIENCE, ends.recv()).await.expect("an end in time").expect("the client lives")
+}
+
+#[tokio::test]
+async fn light_clients_name_faults_too() {
+    let (reason, keys) = light_end(|| Reply { hang: false, ..Reply::batches(snapshot()) }).await;
+    assert!(reason.contains("closed the stream"), "{reason}");
+    assert_eq!(keys, ["Tier/a", "Tier/b"]);
+    let (reason, _) = light_end(|| Reply::raw(b"HTTP/1.1 400 Bad Request\r\n")).await;
+    assert!(reason.contains("does not speak gRPC"), "{reason}");
+    let (reason, _) = light_end(|| Reply { status: 404, ..Reply::batches([]) }).await;
+    assert!(reason.contains("no typha"), "{reason}");
+    let half = || Reply { chunks: vec![framed(&snapshot()[1]).split_to(20)], hang: false, status: 200 };
+    let (reason, _) = light_end(half).await;
+    assert!(reason.contains("ended within a message"), "{reason}");
+}
+
+#[tokio::test]
+async fn light_clients_report_as_agents_do() {
+    let certificates = Certificates::new();
+    let typha = ScriptedTypha::start(&certificates, |_, _| Reply::batches(snapshot())).await;
+    let config = Arc::new(certificates.config(&[&typha.address]));
+    let (client, reporter) = LightClient::new(config, "node-1", |_| {});
+    let applied_at = std::time::UNIX_EPOCH;
+    reporter.report(Report { applied_revision: 5, applied_at, failures: Vec::new() });
+    let mut task = JoinSet::new();
+    task.spawn(client.run());
+    let deadline = time::Instant::now() + PATIENCE;
+    while typha.reports().is_empty() {
+        assert!(time::Instant::now() < deadline, "no report in time");
+        time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(typha.reports()[0].applied_revision, 5);
+    assert_eq!(typha.subscriptions().len(), 1, "the stream goes on beside the report");
 }

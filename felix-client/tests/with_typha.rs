@@ -53,7 +53,7 @@ impl Lab {
             admin_listen: None,
             files: self.files("typha"),
             peers: Peers::common_name("felix"),
-            limits: typha::Limits::default(),
+            limits: typha::Limits { drain: Duration::from_millis(300), ..typha::Limits::default() },
         };
         let (source, memory) = MemorySource::new(1000);
         let server = Server::start(config, memory).await.unwrap();
@@ -263,6 +263,32 @@ async fn light_clients_count_what_comes() {
     for _ in 0..20 {
         assert_eq!(time::timeout(PATIENCE, counts.recv()).await.unwrap(), Some((100, 100)));
     }
+}
+
+#[tokio::test]
+async fn a_light_client_takes_more_than_its_window_and_resumes() {
+    let mut lab = Lab::new();
+    // Four windows of 16 MiB.
+    let value: &'static str = "x".repeat(1 << 20).leak();
+    for number in 0..64 {
+        lab.write(&[(&format!("tier-{number}"), Some(value))], &[]).await;
+    }
+    let typha = lab.replica("typha-a").await;
+    let proxy = Proxy::start(typha.address()).await;
+    let (sender, mut heard) = mpsc::unbounded_channel();
+    let config = Arc::new(lab.config(std::slice::from_ref(&proxy.address)));
+    let (client, _reporter) = LightClient::new(config, "node-1", move |event| match event {
+        LightEvent::Connected { mode, .. } => _ = sender.send(format!("{mode}")),
+        LightEvent::Checkpoint { revision, .. } => _ = sender.send(format!("revision {revision}")),
+        _ => {}
+    });
+    let mut task = JoinSet::new();
+    task.spawn(client.run());
+    let mut hear = async || time::timeout(PATIENCE, heard.recv()).await.expect("in time").expect("the client lives");
+    assert_eq!((hear().await, hear().await), ("snapshot".to_owned(), "revision 64".to_owned()));
+    proxy.cut().await;
+    lab.write(&[("late", Some("{}"))], &[&typha]).await;
+    assert_eq!((hear().await, hear().await), ("resume".to_owned(), "revision 65".to_owned()));
 }
 
 /// A TCP relay whose connections a test can cut.

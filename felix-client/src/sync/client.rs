@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Config, Disconnect, Event, Reporter, Updates,
+    connection::Connection,
     protocol::{Begun, Cut, Protocol},
     report::{self, Outbox},
     session::{self, Consumer, Gone, Refused, Took},
@@ -32,7 +33,7 @@ impl Client {
     pub async fn run(self, events: mpsc::Sender<Event>) {
         let Self { config, node, protocol, mut outbox } = self;
         let mut feed = Feed { config: Arc::clone(&config), protocol, events };
-        session::live(&config, &node, &mut feed, &mut outbox).await;
+        session::live::<Connection>(&config, &node, &mut feed, &mut outbox).await;
     }
 }
 

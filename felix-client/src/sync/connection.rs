@@ -1,7 +1,7 @@
 //! One connection to one replica: TCP, mutual TLS, HTTP/2, and gRPC's two calls on it.
 //!
 //! hyper directly instead of tonic's channel: we decide when a connection is made and given up, and messages are
-//! decoded in the buffers they arrived in. The server's identity is checked by the TLS configuration (see `pki`).
+//! decoded in the buffers they arrived in.
 
 mod grpc;
 mod tasks;
@@ -16,24 +16,18 @@ use hyper::{
     client::conn::http2::{self, SendRequest},
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use prost::Message as _;
 use proto::sync::v1::{Batch, ReportRequest, SubscribeRequest};
-use rustls::pki_types::ServerName;
-use tokio::{net::TcpStream, task::JoinSet, time};
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio::task::JoinSet;
 
 use self::{
     tasks::Tasks,
     witness::{Testimony, Witness},
 };
-use super::{Config, Disconnect, frame::FrameDecoder};
-
-/// Typha may send this much ahead of us. Large, so that a snapshot is not slowed down by round trips and WINDOW_UPDATEs
-/// are rare; not unbounded, so that typha notices a busy agent and conflates, instead of this process buffering.
-const WINDOW_BYTES: u32 = 16 << 20;
-
-/// Fewer, larger DATA frames cost both ends less; typha's chunks are of this order.
-const MAX_FRAME_BYTES: u32 = 256 << 10;
+use super::{
+    Config, Disconnect,
+    frame::FrameDecoder,
+    transport::{MAX_FRAME_BYTES, Reports, Transport, WINDOW_BYTES, decode, dial, unreadable},
+};
 
 /// Typha's response headers are a few lines.
 const MAX_HEADER_BYTES: u32 = 16 << 10;
@@ -48,10 +42,13 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 /// An unanswered ping ends the connection after this.
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A connection, and the tasks that drive it, which end with it.
+/// A connection with its one subscription, and the tasks that drive it, which end with it.
 pub(super) struct Connection {
     address: Arc<str>,
     requests: SendRequest<Full<Bytes>>,
+    /// The subscription's response, and what is left of it between two messages.
+    body: Incoming,
+    decoder: FrameDecoder,
     /// Why the stream of bytes broke, once it did.
     testimony: Testimony,
     /// hyper's connection, a task of its own, so that pings are answered while the consumer is busy.
@@ -60,30 +57,39 @@ pub(super) struct Connection {
     _tasks: Tasks,
 }
 
-/// The stream of batches of one subscription.
-pub(super) struct Batches {
-    address: Arc<str>,
-    body: Incoming,
-    decoder: FrameDecoder,
-}
+impl Transport for Connection {
+    type Reports = ReportCalls;
 
-impl Connection {
-    /// Connects within the configured limit.
-    pub(super) async fn open(config: &Config, address: &Arc<str>) -> Result<Self, Disconnect> {
-        let limit = config.connect_limit;
-        match time::timeout(limit, Self::establish(config, address)).await {
-            Ok(connection) => connection,
-            Err(_) => Err(Disconnect::TimedOut { address: Arc::clone(address), limit }),
+    async fn open(config: &Config, address: &Arc<str>, request: &SubscribeRequest) -> Result<Self, Disconnect> {
+        let testimony = Testimony::default();
+        let opened = Self::establish(config, address, request, &testimony).await;
+        opened.map_err(|error| cause(error, &testimony))
+    }
+
+    async fn next(&mut self) -> Result<(Batch, usize), Disconnect> {
+        loop {
+            if let Some(message) = self.decoder.next().map_err(|source| unreadable(&self.address, source))? {
+                return decode(&self.address, message);
+            }
+            self.read().await.map_err(|error| cause(error, &self.testimony))?;
         }
     }
 
-    async fn establish(config: &Config, address: &Arc<str>) -> Result<Self, Disconnect> {
-        // Boxed: the handshake's state is kilobytes, and a process may hold thousands of clients.
-        let stream = Box::pin(dial(config, address)).await?;
-        let testimony = Testimony::default();
-        let stream = Witness::new(stream, Arc::clone(&testimony));
+    fn reports(&self) -> ReportCalls {
+        ReportCalls { address: Arc::clone(&self.address), requests: self.requests.clone() }
+    }
+}
+
+impl Connection {
+    async fn establish(
+        config: &Config,
+        address: &Arc<str>,
+        request: &SubscribeRequest,
+        testimony: &Testimony,
+    ) -> Result<Self, Disconnect> {
+        let stream = Witness::new(dial(config, address).await?, Arc::clone(testimony));
         let tasks = Tasks::default();
-        let (requests, connection) = http2::Builder::new(tasks.clone())
+        let (mut requests, connection) = http2::Builder::new(tasks.clone())
             .timer(TokioTimer::new())
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(WINDOW_BYTES)
@@ -98,55 +104,16 @@ impl Connection {
             .map_err(|error| Disconnect::broken(address, &error))?;
         let mut driver = JoinSet::new();
         driver.spawn(connection);
-        Ok(Self { address: Arc::clone(address), requests, testimony, _driver: driver, _tasks: tasks })
-    }
-
-    /// Opens the stream.
-    pub(super) async fn subscribe(
-        &mut self,
-        request: &SubscribeRequest,
-        limit: Duration,
-    ) -> Result<Batches, Disconnect> {
-        let call = grpc::call(&mut self.requests, &self.address, "Subscribe", request);
-        let response = match time::timeout(limit, call).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(self.cause(error)),
-            Err(_) => return Err(Disconnect::TimedOut { address: Arc::clone(&self.address), limit }),
-        };
-        Ok(Batches { address: Arc::clone(&self.address), body: response, decoder: FrameDecoder::default() })
-    }
-
-    /// What makes reports on this connection.
-    pub(super) fn reports(&self) -> ReportCalls {
-        ReportCalls { address: Arc::clone(&self.address), requests: self.requests.clone() }
-    }
-
-    /// A call's error often says only that the connection is gone; the bytes' witness knows why. With TLS 1.3 a server
-    /// refuses our certificate after our handshake is done, so that only this tells of it.
-    pub(super) fn cause(&self, error: Disconnect) -> Disconnect {
-        let Disconnect::Broken { address, .. } = &error else { return error };
-        let address = Arc::clone(address);
-        match self.testimony.get().cloned() {
-            None => error,
-            Some(broke) if broke.by_tls => Disconnect::Tls { address, reason: broke.reason },
-            Some(broke) => Disconnect::Broken { address, reason: broke.reason },
-        }
-    }
-}
-
-impl Batches {
-    /// The next batch and its size on the wire. Cancel safe: a chunk that came is kept.
-    pub(super) async fn next(&mut self) -> Result<(Batch, usize), Disconnect> {
-        loop {
-            let message = self.decoder.next().map_err(|source| self.unreadable(source))?;
-            if let Some(message) = message {
-                let length = message.len();
-                let batch = Batch::decode(message)
-                    .map_err(|source| Disconnect::Garbage { address: Arc::clone(&self.address), source })?;
-                return Ok((batch, length));
-            }
-            self.read().await?;
-        }
+        let body = grpc::call(&mut requests, address, "Subscribe", request).await?;
+        Ok(Self {
+            address: Arc::clone(address),
+            requests,
+            body,
+            decoder: FrameDecoder::default(),
+            testimony: Arc::clone(testimony),
+            _driver: driver,
+            _tasks: tasks,
+        })
     }
 
     async fn read(&mut self) -> Result<(), Disconnect> {
@@ -168,12 +135,20 @@ impl Batches {
     fn ended(&self) -> Disconnect {
         match self.decoder.finish() {
             Ok(()) => Disconnect::Closed { address: Arc::clone(&self.address) },
-            Err(source) => self.unreadable(source),
+            Err(source) => unreadable(&self.address, source),
         }
     }
+}
 
-    fn unreadable(&self, source: super::FrameError) -> Disconnect {
-        Disconnect::Frame { address: Arc::clone(&self.address), source }
+/// A call's error often says only that the connection is gone; the bytes' witness knows why. With TLS 1.3 a server
+/// refuses our certificate after our handshake is done, so that only this tells of it.
+fn cause(error: Disconnect, testimony: &Testimony) -> Disconnect {
+    let Disconnect::Broken { address, .. } = &error else { return error };
+    let address = Arc::clone(address);
+    match testimony.get().cloned() {
+        None => error,
+        Some(broke) if broke.by_tls => Disconnect::Tls { address, reason: broke.reason },
+        Some(broke) => Disconnect::Broken { address, reason: broke.reason },
     }
 }
 
@@ -183,9 +158,9 @@ pub(super) struct ReportCalls {
     requests: SendRequest<Full<Bytes>>,
 }
 
-impl ReportCalls {
-    /// One report; its answer is empty and only its status counts.
-    pub(super) async fn send(&mut self, request: &ReportRequest) -> Result<(), Disconnect> {
+impl Reports for ReportCalls {
+    /// The answer is empty; only its status counts.
+    async fn send(&mut self, request: &ReportRequest) -> Result<(), Disconnect> {
         let mut body = grpc::call(&mut self.requests, &self.address, "Report", request).await?;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| Disconnect::broken(&self.address, &error))?;
@@ -198,26 +173,4 @@ impl ReportCalls {
         }
         Ok(())
     }
-}
-
-async fn dial(config: &Config, address: &Arc<str>) -> Result<TlsStream<TcpStream>, Disconnect> {
-    let unreachable = |source| Disconnect::Unreachable { address: Arc::clone(address), source };
-    let tcp = TcpStream::connect(&**address).await.map_err(unreachable)?;
-    // Reports are small and must not wait for an acknowledgement (Nagle).
-    tcp.set_nodelay(true).map_err(unreachable)?;
-    let name = server_name(address)?;
-    TlsConnector::from(Arc::clone(&config.tls))
-        .connect(name, tcp)
-        .await
-        .map_err(|error| Disconnect::Tls { address: Arc::clone(address), reason: pki::explain(&error) })
-}
-
-/// The host part of `host:port`, for SNI.
-fn server_name(address: &Arc<str>) -> Result<ServerName<'static>, Disconnect> {
-    let host = address.rsplit_once(':').map_or(&**address, |(host, _)| host);
-    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    ServerName::try_from(host).map_err(|_| Disconnect::Tls {
-        address: Arc::clone(address),
-        reason: "it is neither a DNS name nor an address with a port".to_owned(),
-    })
 }

@@ -134,6 +134,18 @@ impl Disconnect {
     pub(super) fn broken(address: &Arc<str>, error: &(dyn Error + 'static)) -> Self {
         Self::Broken { address: Arc::clone(address), reason: chain(error) }
     }
+
+    /// A connection that broke, at the network or because TLS did not agree. With TLS 1.3 a server refuses our
+    /// certificate after our handshake is done, so that only reading tells of it.
+    pub(super) fn from_io(address: &Arc<str>, error: &io::Error) -> Self {
+        let (address, reason) = (Arc::clone(address), pki::explain(error));
+        if is_tls(error) { Self::Tls { address, reason } } else { Self::Broken { address, reason } }
+    }
+}
+
+/// Whether TLS did not agree, as against the network.
+pub(super) fn is_tls(error: &io::Error) -> bool {
+    error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some()
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

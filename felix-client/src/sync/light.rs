@@ -1,6 +1,10 @@
 //! The client that load tests run by the thousand: it speaks as an agent does, keeps no keys, and counts.
 //!
 //! Revisions are checked, digests are not: that needs every key's hash. What it is told goes to a callback, at once.
+//! Its connection is its own (`connection`, `http2`), because a complete HTTP/2 holds several times the memory.
+
+mod connection;
+mod http2;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -8,6 +12,7 @@ use bytes::Bytes;
 use model::Version;
 use proto::sync::v1::{Batch, Position, begin};
 
+use self::connection::LightConnection;
 use super::{
     Config, Disconnect, Mode, ProtocolError, Reporter,
     report::{self, Outbox},
@@ -68,7 +73,7 @@ impl<F: FnMut(LightEvent<'_>) + Send> LightClient<F> {
 
     /// Lives for ever; cancel by dropping the future. The callback is to be short, nothing else is read meanwhile.
     pub async fn run(mut self) {
-        session::live(&self.config, &self.node, &mut self.tally, &mut self.outbox).await;
+        session::live::<LightConnection>(&self.config, &self.node, &mut self.tally, &mut self.outbox).await;
     }
 }
 

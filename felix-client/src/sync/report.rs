@@ -12,7 +12,7 @@ use model::Version;
 use proto::sync::v1::{self, ReportRequest};
 use tokio::{sync::watch, time};
 
-use super::connection::ReportCalls;
+use super::transport::Reports;
 
 /// Reports follow each other at least this far apart, and a failed one is tried again after it. People read them, and
 /// typha pays for each: a thousand nodes cost it a thousand small calls a second at most.
@@ -70,7 +70,7 @@ impl Reporter {
 
 impl Outbox {
     /// Delivers on one connection, beginning with the newest report there is. Cancel when the connection is gone.
-    pub(super) async fn deliver(&mut self, mut calls: ReportCalls, node: &str) -> Infallible {
+    pub(super) async fn deliver(&mut self, mut calls: impl Reports, node: &str) -> Infallible {
         self.newest.mark_changed();
         loop {
             if self.newest.changed().await.is_err() {

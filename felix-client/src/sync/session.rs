@@ -1,7 +1,7 @@
 //! The life of a client: connect, subscribe, feed the consumer, report; when that ends, wait and go on with the next
 //! replica, for ever.
 //!
-//! The two clients differ only in their [`Consumer`]. Reports share the connection and never hold up the stream.
+//! The two clients differ only in their [`Consumer`] and their [`Transport`]. Reports share the connection and never hold up the stream.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -10,9 +10,9 @@ use tokio::time::{self, Instant};
 
 use super::{
     Config, Disconnect, ProtocolError,
-    connection::{Batches, Connection},
     report::Outbox,
     retry::{Backoff, Replicas},
+    transport::Transport,
 };
 
 /// What a client does with a stream.
@@ -63,13 +63,13 @@ impl From<Disconnect> for Ended {
 }
 
 /// Lives until nobody reads any more. Cancel by dropping.
-pub(super) async fn live(config: &Config, node: &str, consumer: &mut impl Consumer, outbox: &mut Outbox) {
+pub(super) async fn live<T: Transport>(config: &Config, node: &str, consumer: &mut impl Consumer, outbox: &mut Outbox) {
     let Some(mut replicas) = Replicas::new(Arc::clone(&config.servers), fastrand::usize(..)) else { return };
     let mut backoff = Backoff::default();
     loop {
         let address = replicas.current();
         let mut progress = false;
-        let ended = Box::pin(stream(config, &address, node, consumer, outbox, &mut progress)).await;
+        let ended = Box::pin(stream::<T>(config, &address, node, consumer, outbox, &mut progress)).await;
         let Ended::Disconnected(reason) = ended else { return };
         config.metrics.disconnected(&reason);
         if progress {
@@ -89,7 +89,7 @@ pub(super) async fn live(config: &Config, node: &str, consumer: &mut impl Consum
 }
 
 /// One stream from its connection to its end.
-async fn stream(
+async fn stream<T: Transport>(
     config: &Config,
     address: &Arc<str>,
     node: &str,
@@ -97,31 +97,26 @@ async fn stream(
     outbox: &mut Outbox,
     progress: &mut bool,
 ) -> Ended {
-    let mut connection = match Connection::open(config, address).await {
-        Ok(connection) => connection,
-        Err(reason) => return reason.into(),
-    };
     let request =
         SubscribeRequest { node: node.to_owned(), version: config.version.to_string(), position: consumer.position() };
-    let mut batches = match connection.subscribe(&request, config.connect_limit).await {
-        Ok(batches) => batches,
-        Err(reason) => return reason.into(),
+    let limit = config.connect_limit;
+    let mut transport = match time::timeout(limit, T::open(config, address, &request)).await {
+        Ok(Ok(transport)) => transport,
+        Ok(Err(reason)) => return reason.into(),
+        Err(_) => return Disconnect::TimedOut { address: Arc::clone(address), limit }.into(),
     };
-    let ended = tokio::select! {
-        ended = read(config, address, &mut batches, consumer, progress) => ended,
+    let reports = transport.reports();
+    tokio::select! {
+        ended = read(config, address, &mut transport, consumer, progress) => ended,
         // Never ends: a report that fails is tried again, and the stream tells when the connection is gone.
-        never = outbox.deliver(connection.reports(), node) => match never {},
-    };
-    match ended {
-        Ended::Disconnected(reason) => connection.cause(reason).into(),
-        Ended::Gone => Ended::Gone,
+        never = outbox.deliver(reports, node) => match never {},
     }
 }
 
 async fn read(
     config: &Config,
     address: &Arc<str>,
-    batches: &mut Batches,
+    transport: &mut impl Transport,
     consumer: &mut impl Consumer,
     progress: &mut bool,
 ) -> Ended {
@@ -129,7 +124,7 @@ async fn read(
     loop {
         let silent_at = Instant::now() + config.silence_limit;
         let until = leave.as_ref().map_or(silent_at, |leave| leave.at.min(silent_at));
-        let (batch, bytes) = match (time::timeout_at(until, batches.next()).await, leave.take()) {
+        let (batch, bytes) = match (time::timeout_at(until, transport.next()).await, leave.take()) {
             (Ok(Ok(received)), kept) => {
                 leave = kept;
                 received

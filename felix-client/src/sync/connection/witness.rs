@@ -10,6 +10,8 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::super::disconnect::is_tls;
+
 /// The first error of a stream, in words, once there was one.
 pub(super) type Testimony = Arc<OnceLock<Broke>>;
 
@@ -35,7 +37,7 @@ impl<S> Witness<S> {
 
     fn note<T>(&self, result: io::Result<T>) -> Poll<io::Result<T>> {
         if let Err(error) = &result {
-            let by_tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some();
+            let by_tls = is_tls(error);
             // Only the first error is the cause; later ones follow from it.
             let _ = self.testimony.set(Broke { by_tls, reason: pki::explain(error) });
         }
