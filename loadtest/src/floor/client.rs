@@ -99,7 +99,6 @@ async fn write(
         frame[4..4 + STAMP_BYTES].copy_from_slice(&stamp.to_be_bytes());
         control.write_all(&frame).await?;
     }
-    control.shutdown().await?;
     Ok(())
 }
 
