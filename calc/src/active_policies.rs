@@ -72,7 +72,8 @@ impl ActivePolicies {
             if let Some(old) = old {
                 self.forget(index, id, old.subscription, old.subscription != subscription);
             }
-            self.policies.insert(id.clone(), Policy { head, subscription });
+            let selector = index.policies.selector(subscription).unwrap_or(&head.selector).clone();
+            self.policies.insert(id.clone(), Policy { head: PolicyHead { selector, ..head }, subscription });
         } else if let Some(old) = old {
             self.forget(index, id, old.subscription, true);
         }

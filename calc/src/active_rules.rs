@@ -10,7 +10,13 @@ use std::{
 
 use model::intent::{PolicyId, PolicyIntent, ProfileId, RuleIntent, SetId};
 
-use crate::{fail_closed, ip_sets::IpSets, items::Items, label_index::LabelIndex, rules::Rules};
+use crate::{
+    fail_closed,
+    ip_sets::{IpSets, SetDefinition},
+    items::Items,
+    label_index::LabelIndex,
+    rules::Rules,
+};
 
 /// Whose rules.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,7 +30,7 @@ pub(crate) enum SourceId {
 pub(crate) struct Rendered {
     pub(crate) intent: Arc<PolicyIntent>,
     /// Sets that the intent refers to.
-    pub(crate) sets: Arc<[SetId]>,
+    pub(crate) sets: Arc<[Arc<SetDefinition>]>,
 }
 
 #[derive(Default)]
@@ -34,7 +40,7 @@ struct Active {
     /// The rules as if all sets were complete.
     intent: Arc<PolicyIntent>,
     /// Sets in which this source is counted as a user.
-    sets: Arc<[SetId]>,
+    sets: Arc<[Arc<SetDefinition>]>,
     rendered: Arc<Rendered>,
 }
 
@@ -46,7 +52,7 @@ pub(crate) struct ActiveRules {
     /// Sources whose rules or need changed.
     dirty: BTreeSet<SourceId>,
     /// Sets to give back once no node refers to them any more.
-    leaving: Vec<(SetId, SourceId)>,
+    leaving: Vec<Arc<[Arc<SetDefinition>]>>,
 }
 
 impl ActiveRules {
@@ -87,7 +93,7 @@ impl ActiveRules {
                 Some(false) => self.activate(index, items, sets, id),
             }
         }
-        let mut changed = sets.take_unsettled();
+        let mut changed = self.users(&sets.take_unsettled());
         changed.extend(dirty);
         changed.retain(|id| self.active.contains_key(id));
         for id in &changed {
@@ -98,10 +104,9 @@ impl ActiveRules {
 
     /// Gives back sets that were left by the last [`Self::settle`].
     pub(crate) fn release_sets(&mut self, index: &mut LabelIndex, sets: &mut IpSets) {
-        for (set, user) in self.leaving.drain(..) {
-            let is_used = self.active.get(&user).is_some_and(|active| active.sets.contains(&set));
-            if !is_used {
-                sets.release(index, &set, &user);
+        for left in self.leaving.drain(..) {
+            for definition in left.iter() {
+                sets.release(index, &definition.id);
             }
         }
     }
@@ -116,33 +121,32 @@ impl ActiveRules {
         self.active.get(id).into_iter().flat_map(|active| &active.nodes)
     }
 
-    fn deactivate(&mut self, id: &SourceId) {
-        if let Some(active) = self.active.remove(id) {
-            self.leaving.extend(active.sets.iter().map(|set| (set.clone(), id.clone())));
+    /// Active sources that refer to one of some sets. Rarely asked of any, so it looks at all of them.
+    fn users(&self, sets: &BTreeSet<SetId>) -> BTreeSet<SourceId> {
+        if sets.is_empty() {
+            return BTreeSet::new();
         }
+        let users = self.active.iter().filter(|(_, active)| active.sets.iter().any(|set| sets.contains(&set.id)));
+        users.map(|(id, _)| id.clone()).collect()
+    }
+
+    fn deactivate(&mut self, id: &SourceId) {
+        self.leaving.extend(self.active.remove(id).map(|active| active.sets));
     }
 
     fn activate(&mut self, index: &mut LabelIndex, items: &Items, sets: &mut IpSets, id: &SourceId) {
         let Some(active) = self.active.get_mut(id) else { return };
-        let missing;
-        let rules = if let Some(given) = self.given.get(id) {
-            given
-        } else {
-            missing = Rules::of_missing(id);
-            &missing
-        };
-        for (set, definition) in &rules.sets {
-            sets.acquire(index, items, set, definition, id);
+        let rules = self.given.get(id).cloned().unwrap_or_else(|| Rules::of_missing(id));
+        for definition in rules.sets.iter() {
+            sets.acquire(index, items, definition);
         }
-        active.intent = rules.intent.clone();
-        let used = rules.sets.iter().map(|(set, _)| set.clone()).collect();
-        let left = std::mem::replace(&mut active.sets, used);
-        self.leaving.extend(left.iter().map(|set| (set.clone(), id.clone())));
+        active.intent = rules.intent;
+        self.leaving.push(std::mem::replace(&mut active.sets, rules.sets));
     }
 
     fn render(&mut self, sets: &IpSets, id: &SourceId) {
         let Some(active) = self.active.get_mut(id) else { return };
-        let is_complete = !active.sets.iter().any(|set| sets.is_incomplete(set));
+        let is_complete = !active.sets.iter().any(|set| sets.is_incomplete(&set.id));
         let intent = if is_complete {
             active.intent.clone()
         } else {

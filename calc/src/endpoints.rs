@@ -1,6 +1,6 @@
 //! Endpoints and network sets from resources to items: labels, profiles, addresses, attachment.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use ipnet::IpNet;
 use model::{
@@ -51,7 +51,7 @@ pub(crate) fn workload(
             interface: spec.interface_name.as_str().into(),
             addresses: addresses.iter().copied().collect(),
         };
-        Box::new(local_endpoint(key, &spec.node, attachment))
+        Arc::new(local_endpoint(key, &spec.node, attachment))
     });
     let endpoint = Endpoint {
         node: symbols.acquire(&spec.node),
@@ -76,7 +76,7 @@ pub(crate) fn host(
     }
     let local = nodes.want(&spec.node).then(|| {
         let attachment = host_attachment(&spec.interface_name, &spec.expected_ips);
-        Box::new(local_endpoint(key, &spec.node, attachment))
+        Arc::new(local_endpoint(key, &spec.node, attachment))
     });
     let addresses: BTreeSet<IpAddr> = spec.expected_ips.into_iter().collect();
     let endpoint = Endpoint {

@@ -16,7 +16,7 @@ use std::{
 use bytes::Bytes;
 use model::{
     Key,
-    intent::{Delta, EndpointId, EndpointIntent, ProfileId},
+    intent::{Delta, EndpointId, ProfileId},
     resource::Resource,
 };
 
@@ -24,10 +24,10 @@ use crate::{
     active_policies::ActivePolicies,
     active_rules::ActiveRules,
     endpoints::{Labelled, release_symbols},
-    ip_sets::IpSets,
+    ip_sets::{Definitions, IpSets},
     items::{Item, ItemId, Items},
     label_index::{ClassId, LabelIndex},
-    output::{DesiredEndpoint, Output},
+    output::{Output, OutputEndpoint},
     profiles::Profiles,
     routes::Routes,
 };
@@ -77,6 +77,7 @@ pub struct Graph {
     items: Items,
     policies: ActivePolicies,
     profiles: Profiles,
+    definitions: Definitions,
     rules: ActiveRules,
     sets: IpSets,
     routes: Routes,
@@ -98,6 +99,7 @@ impl Graph {
             items: Items::default(),
             policies: ActivePolicies::new(),
             profiles: Profiles::default(),
+            definitions: Definitions::default(),
             rules: ActiveRules::default(),
             sets: IpSets::default(),
             routes: Routes::new(nodes.clone()),
@@ -159,17 +161,13 @@ impl Graph {
         self.rules.release_sets(&mut self.index, &mut self.sets);
     }
 
-    fn desired_endpoint(&self, key: &Key) -> Option<DesiredEndpoint> {
+    fn desired_endpoint(&self, key: &Key) -> Option<OutputEndpoint> {
         let item = self.items.get(self.items.find(key)?)?;
-        let local = item.endpoint()?.local.as_ref()?;
-        let tiers = self.policies.tiers_of(item.class)?.clone();
-        let intent = EndpointIntent {
-            attachment: local.attachment.clone(),
-            ingress: tiers.ingress.clone(),
-            egress: tiers.egress.clone(),
+        Some(OutputEndpoint {
+            local: item.endpoint()?.local.clone()?,
             profiles: self.index.classes.profile_names(item.class).cloned().map(ProfileId).collect(),
-        };
-        Some(DesiredEndpoint { node: local.node.clone(), intent, tiers })
+            tiers: self.policies.tiers_of(item.class)?.clone(),
+        })
     }
 
     fn mark_endpoints(&mut self, class: ClassId) {

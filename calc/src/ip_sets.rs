@@ -3,46 +3,19 @@
 //! A set exists while a rule source uses it, filled when it begins and kept up to date by what the label index and the
 //! items report. Which node needs it is the output's business.
 
+mod definition;
 mod members;
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use model::intent::{IpSet, Protocol, SetId, SetMember};
-use selector::Selector;
-use sha2::{Digest, Sha224};
+use model::intent::{IpSet, SetId, SetMember};
 
+pub(crate) use self::definition::{Definitions, SetContent, SetDefinition};
 use self::members::Members;
 use crate::{
-    active_rules::SourceId,
     items::{Content, Item, ItemId, Items, PortFilter},
     label_index::{ClassId, LabelIndex, MatchChanges, SubscriptionId},
 };
-
-/// What a rule asks of a set.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct SetDefinition {
-    /// Whose addresses.
-    pub(crate) selector: Selector,
-    /// For a set of named ports: the name, and the protocol unless any will do.
-    pub(crate) port: Option<(Arc<str>, Option<Protocol>)>,
-}
-
-impl SetDefinition {
-    /// The set's identity, a function of what it holds.
-    pub(crate) fn id(&self) -> SetId {
-        let selected = self.selector.uid();
-        let Some((name, protocol)) = &self.port else {
-            return SetId(selected.into());
-        };
-        let protocol = protocol.map_or_else(String::new, |protocol| protocol.to_string());
-        let digest = Sha224::new().chain_update(format!("{selected},{protocol},{name}")).finalize();
-        SetId(format!("n:{}", BASE64_URL_SAFE_NO_PAD.encode(digest)).into())
-    }
-}
 
 /// One set in use.
 struct Set {
@@ -51,7 +24,8 @@ struct Set {
     members: Members,
     /// How many of the items it selects hide prefixes that could not be read.
     unknown: u32,
-    users: BTreeSet<SourceId>,
+    /// How many active sources refer to it.
+    users: u32,
 }
 
 /// All sets in use.
@@ -61,28 +35,22 @@ pub(crate) struct IpSets {
     by_subscription: HashMap<SubscriptionId, BTreeSet<SetId>>,
     /// Sets whose members may have changed.
     changed: BTreeSet<SetId>,
-    /// Users of sets that became complete or incomplete.
-    unsettled: BTreeSet<SourceId>,
+    /// Sets that became complete or incomplete.
+    unsettled: BTreeSet<SetId>,
     /// Network sets that could not be read at all: every set may lack their prefixes.
     unreadable: usize,
 }
 
 impl IpSets {
     /// Counts a user in; the first one makes the set and fills it.
-    pub(crate) fn acquire(
-        &mut self,
-        index: &mut LabelIndex,
-        items: &Items,
-        id: &SetId,
-        definition: &SetDefinition,
-        user: &SourceId,
-    ) {
+    pub(crate) fn acquire(&mut self, index: &mut LabelIndex, items: &Items, definition: &SetDefinition) {
+        let SetDefinition { id, content } = definition;
         if let Some(set) = self.sets.get_mut(id) {
-            set.users.insert(user.clone());
+            set.users += 1;
             return;
         }
-        let subscription = index.sets.subscribe(&index.classes, &mut index.symbols, &definition.selector);
-        let port = definition
+        let subscription = index.sets.subscribe(&index.classes, &mut index.symbols, &content.selector);
+        let port = content
             .port
             .as_ref()
             .map(|(name, protocol)| PortFilter { name: index.symbols.acquire(name), protocol: *protocol });
@@ -93,15 +61,14 @@ impl IpSets {
         };
         let unknown = selected().filter(|item| is_unknown(item, port)).count() as u32;
         self.by_subscription.entry(subscription).or_default().insert(id.clone());
-        let users = [user.clone()].into();
-        self.sets.insert(id.clone(), Set { subscription, port, members, unknown, users });
+        self.sets.insert(id.clone(), Set { subscription, port, members, unknown, users: 1 });
     }
 
     /// Counts a user out; the last one ends the set.
-    pub(crate) fn release(&mut self, index: &mut LabelIndex, id: &SetId, user: &SourceId) {
+    pub(crate) fn release(&mut self, index: &mut LabelIndex, id: &SetId) {
         let Some(set) = self.sets.get_mut(id) else { return };
-        set.users.remove(user);
-        if !set.users.is_empty() {
+        set.users -= 1;
+        if set.users > 0 {
             return;
         }
         let (subscription, port) = (set.subscription, set.port);
@@ -145,7 +112,7 @@ impl IpSets {
     /// How many network sets cannot be read at all.
     pub(crate) fn set_unreadable(&mut self, count: usize) {
         if (count == 0) != (self.unreadable == 0) {
-            self.unsettled.extend(self.sets.values().flat_map(|set| set.users.iter().cloned()));
+            self.unsettled.extend(self.sets.keys().cloned());
         }
         self.unreadable = count;
     }
@@ -155,8 +122,8 @@ impl IpSets {
         self.sets.get(id).is_some_and(|set| set.unknown > 0 || (self.unreadable > 0 && set.port.is_none()))
     }
 
-    /// Users of sets that became complete or incomplete since the last call.
-    pub(crate) fn take_unsettled(&mut self) -> BTreeSet<SourceId> {
+    /// Sets that became complete or incomplete since the last call.
+    pub(crate) fn take_unsettled(&mut self) -> BTreeSet<SetId> {
         std::mem::take(&mut self.unsettled)
     }
 
@@ -180,7 +147,7 @@ impl IpSets {
         for id in ids {
             let Some(set) = self.sets.get_mut(id) else { continue };
             if set.contribute(item, joined) {
-                self.unsettled.extend(set.users.iter().cloned());
+                self.unsettled.insert(id.clone());
             }
             self.changed.insert(id.clone());
         }

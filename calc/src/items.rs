@@ -53,7 +53,7 @@ pub(crate) struct Endpoint {
     /// Whether it is a workload, whose addresses are routed; a host's are not ours to route.
     pub(crate) is_workload: bool,
     /// Only for endpoints of wanted nodes.
-    pub(crate) local: Option<Box<LocalEndpoint>>,
+    pub(crate) local: Option<Arc<LocalEndpoint>>,
 }
 
 /// What is kept of an endpoint of a wanted node besides.

@@ -6,6 +6,7 @@
 //! What a match means (a policy applies, a set gains members) is not known here.
 
 mod classes;
+mod postings;
 mod subscriptions;
 #[cfg(test)]
 mod tests;

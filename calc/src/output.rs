@@ -8,25 +8,36 @@ use std::{
     sync::Arc,
 };
 
-use model::intent::{Delta, EndpointId, EndpointIntent, IpSet, SetChange, SetId, SetMember};
+use model::intent::{Delta, EndpointId, EndpointIntent, IpSet, ProfileId, SetChange, SetId, SetMember};
 
 use crate::{
     active_policies::AppliedTiers,
     active_rules::{Rendered, SourceId},
+    items::LocalEndpoint,
 };
 
-/// An endpoint as it should be.
-pub(crate) struct DesiredEndpoint {
-    pub(crate) node: Arc<str>,
-    pub(crate) intent: EndpointIntent,
-    /// Where the intent's tiers come from; shared, so that their policies are counted once per node.
+/// An endpoint as it should be, or as a node was told. Its intent is made when it is told and not kept: tiers may be
+/// long, and what they are made of is shared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OutputEndpoint {
+    pub(crate) local: Arc<LocalEndpoint>,
+    pub(crate) profiles: Vec<ProfileId>,
     pub(crate) tiers: Arc<AppliedTiers>,
 }
 
-struct Published {
-    node: Arc<str>,
-    intent: Arc<EndpointIntent>,
-    tiers: Arc<AppliedTiers>,
+impl OutputEndpoint {
+    fn node(&self) -> &Arc<str> {
+        &self.local.node
+    }
+
+    fn intent(&self) -> EndpointIntent {
+        EndpointIntent {
+            attachment: self.local.attachment.clone(),
+            ingress: self.tiers.ingress.clone(),
+            egress: self.tiers.egress.clone(),
+            profiles: self.profiles.clone(),
+        }
+    }
 }
 
 /// What one node refers to, and what it was told of it.
@@ -49,7 +60,8 @@ struct Source {
 #[derive(Default)]
 pub(crate) struct Output {
     nodes: HashMap<Arc<str>, NodeOutput>,
-    endpoints: HashMap<EndpointId, Published>,
+    /// As nodes were told of them.
+    endpoints: HashMap<EndpointId, OutputEndpoint>,
     /// Nodes that were told of a set.
     set_nodes: HashMap<SetId, BTreeSet<Arc<str>>>,
     /// Sources that a node began or ceased to refer to.
@@ -62,25 +74,25 @@ pub(crate) struct Output {
 
 impl Output {
     /// An endpoint as it should be now; `None` where it should not.
-    pub(crate) fn put_endpoint(&mut self, id: &EndpointId, desired: Option<DesiredEndpoint>) {
+    pub(crate) fn put_endpoint(&mut self, id: &EndpointId, desired: Option<OutputEndpoint>) {
         let old = self.endpoints.remove(id);
         if let Some(desired) = &desired {
-            self.refer(&desired.node, &desired.intent, &desired.tiers);
+            self.refer(desired);
         }
         if let Some(old) = &old {
-            self.unrefer(&old.node, &old.intent, &old.tiers);
-            if desired.as_ref().is_none_or(|desired| desired.node != old.node) {
-                self.delta(&old.node).endpoints.insert(id.clone(), None);
+            self.unrefer(old);
+        }
+        if old != desired {
+            if let Some(old) = old {
+                self.delta(old.node()).endpoints.insert(id.clone(), None);
+            }
+            if let Some(desired) = &desired {
+                self.delta(desired.node()).endpoints.insert(id.clone(), Some(Arc::new(desired.intent())));
             }
         }
-        let Some(DesiredEndpoint { node, intent, tiers }) = desired else { return };
-        let known = old.filter(|old| old.node == node && *old.intent == intent).map(|old| old.intent);
-        let intent = known.unwrap_or_else(|| {
-            let intent = Arc::new(intent);
-            self.delta(&node).endpoints.insert(id.clone(), Some(intent.clone()));
-            intent
-        });
-        self.endpoints.insert(id.clone(), Published { node, intent, tiers });
+        if let Some(desired) = desired {
+            self.endpoints.insert(id.clone(), desired);
+        }
     }
 
     /// Sources that nodes began or ceased to need since the last call.
@@ -104,13 +116,13 @@ impl Output {
             output.sources.remove(id);
         }
         for set in rendered.iter().flat_map(|rendered| rendered.sets.iter()) {
-            *output.sets.entry(set.clone()).or_default() += 1;
-            self.touched_sets.insert((set.clone(), node.clone()));
+            *output.sets.entry(set.id.clone()).or_default() += 1;
+            self.touched_sets.insert((set.id.clone(), node.clone()));
         }
         for set in old.iter().flat_map(|old| old.sets.iter()) {
-            if let Some(references) = output.sets.get_mut(set) {
+            if let Some(references) = output.sets.get_mut(&set.id) {
                 *references -= 1;
-                self.touched_sets.insert((set.clone(), node.clone()));
+                self.touched_sets.insert((set.id.clone(), node.clone()));
             }
         }
         if old.as_ref().map(|old| &old.intent) != rendered.map(|rendered| &rendered.intent) {
@@ -170,12 +182,14 @@ impl Output {
         deltas
     }
 
-    fn refer(&mut self, node: &Arc<str>, intent: &EndpointIntent, tiers: &Arc<AppliedTiers>) {
+    fn refer(&mut self, endpoint: &OutputEndpoint) {
+        let OutputEndpoint { local, profiles, tiers } = endpoint;
+        let node = &local.node;
         let output = self.nodes.entry(node.clone()).or_default();
         let endpoints = output.tiers.entry(Arc::as_ptr(tiers) as usize).or_default();
         *endpoints += 1;
         let policies = tiers.policies.iter().filter(|_| *endpoints == 1).cloned().map(SourceId::Policy);
-        for id in policies.chain(intent.profiles.iter().cloned().map(SourceId::Profile)) {
+        for id in policies.chain(profiles.iter().cloned().map(SourceId::Profile)) {
             let source = output.sources.entry(id.clone()).or_default();
             source.references += 1;
             if source.references == 1 {
@@ -184,7 +198,9 @@ impl Output {
         }
     }
 
-    fn unrefer(&mut self, node: &Arc<str>, intent: &EndpointIntent, tiers: &Arc<AppliedTiers>) {
+    fn unrefer(&mut self, endpoint: &OutputEndpoint) {
+        let OutputEndpoint { local, profiles, tiers } = endpoint;
+        let node = &local.node;
         let Some(output) = self.nodes.get_mut(node) else { return };
         let address = Arc::as_ptr(tiers) as usize;
         let Some(endpoints) = output.tiers.get_mut(&address) else { return };
@@ -194,7 +210,7 @@ impl Output {
             output.tiers.remove(&address);
         }
         let policies = tiers.policies.iter().filter(|_| was_last).cloned().map(SourceId::Policy);
-        for id in policies.chain(intent.profiles.iter().cloned().map(SourceId::Profile)) {
+        for id in policies.chain(profiles.iter().cloned().map(SourceId::Profile)) {
             let Some(source) = output.sources.get_mut(&id) else { continue };
             source.references -= 1;
             if source.references == 0 {

@@ -12,7 +12,10 @@ use model::{
 };
 use selector::{NAMESPACE_LABEL, ParseSelectorError, SERVICE_ACCOUNT_LABEL, Selector};
 
-use crate::{active_rules::SourceId, ip_sets::SetDefinition};
+use crate::{
+    active_rules::SourceId,
+    ip_sets::{Definitions, SetContent, SetDefinition},
+};
 
 /// The profile that exists without a resource and allows everything.
 const DEFAULT_ALLOW_PROFILE: &str = "projectcalico-default-allow";
@@ -23,23 +26,28 @@ pub(crate) struct Rules {
     /// The rules as if all sets were complete.
     pub(crate) intent: Arc<PolicyIntent>,
     /// The sets that they refer to, each once.
-    pub(crate) sets: Box<[(SetId, SetDefinition)]>,
+    pub(crate) sets: Arc<[Arc<SetDefinition>]>,
 }
 
 impl Rules {
     /// Translates v3 rules; `namespace` is where their policy lives. Says what cannot be enforced, and where it stands.
-    pub(crate) fn translate(ingress: &[Rule], egress: &[Rule], namespace: Option<&str>) -> Result<Self, String> {
-        let mut sets = BTreeMap::new();
+    pub(crate) fn translate(
+        ingress: &[Rule],
+        egress: &[Rule],
+        namespace: Option<&str>,
+        definitions: &mut Definitions,
+    ) -> Result<Self, String> {
+        let mut sets = Sets { definitions, used: BTreeMap::new() };
         let mut all =
             |rules, path| translate_all(rules, namespace, &mut sets).map_err(|reason| format!("spec.{path}{reason}"));
         let intent = PolicyIntent { ingress: all(ingress, "ingress")?, egress: all(egress, "egress")? };
-        Ok(Self { intent: Arc::new(intent), sets: sets.into_iter().map(|(definition, id)| (id, definition)).collect() })
+        Ok(Self { intent: Arc::new(intent), sets: sets.used.into_values().collect() })
     }
 
     /// One action for every packet, in both directions.
     pub(crate) fn every(action: RuleAction) -> Self {
         let rules = vec![RuleIntent::every(action)];
-        Self { intent: Arc::new(PolicyIntent { ingress: rules.clone(), egress: rules }), sets: Box::default() }
+        Self { intent: Arc::new(PolicyIntent { ingress: rules.clone(), egress: rules }), sets: Arc::default() }
     }
 
     /// What holds where there is nothing by a name.
@@ -52,9 +60,21 @@ impl Rules {
 }
 
 /// The sets of rules under translation.
-type Sets = BTreeMap<SetDefinition, SetId>;
+struct Sets<'a> {
+    definitions: &'a mut Definitions,
+    used: BTreeMap<SetId, Arc<SetDefinition>>,
+}
 
-fn translate_all(rules: &[Rule], namespace: Option<&str>, sets: &mut Sets) -> Result<Vec<RuleIntent>, String> {
+impl Sets<'_> {
+    fn set(&mut self, content: SetContent) -> SetId {
+        let definition = self.definitions.define(content);
+        let id = definition.id.clone();
+        self.used.insert(id.clone(), definition);
+        id
+    }
+}
+
+fn translate_all(rules: &[Rule], namespace: Option<&str>, sets: &mut Sets<'_>) -> Result<Vec<RuleIntent>, String> {
     let mut translated = Vec::with_capacity(rules.len());
     for (index, rule) in rules.iter().enumerate() {
         let rule = translate(rule, namespace, sets).map_err(|reason| format!("[{index}]{reason}"))?;
@@ -64,7 +84,7 @@ fn translate_all(rules: &[Rule], namespace: Option<&str>, sets: &mut Sets) -> Re
 }
 
 /// Translates one rule; none where it cannot match any packet.
-fn translate(rule: &Rule, namespace: Option<&str>, sets: &mut Sets) -> Result<Option<RuleIntent>, String> {
+fn translate(rule: &Rule, namespace: Option<&str>, sets: &mut Sets<'_>) -> Result<Option<RuleIntent>, String> {
     let protocol = rule.protocol.map(|name| name.0);
     let mut peer = |side: &EntityRule, path: &str| {
         Translation { protocol, namespace, sets: &mut *sets }.peer(side).map_err(|reason| format!(".{path}.{reason}"))
@@ -94,14 +114,14 @@ fn translate(rule: &Rule, namespace: Option<&str>, sets: &mut Sets) -> Result<Op
 }
 
 /// What the translation of both sides of a rule needs.
-struct Translation<'a> {
+struct Translation<'a, 's> {
     protocol: Option<Protocol>,
     /// The policy's, where it lives in one.
     namespace: Option<&'a str>,
-    sets: &'a mut Sets,
+    sets: &'a mut Sets<'s>,
 }
 
-impl Translation<'_> {
+impl Translation<'_, '_> {
     fn peer(mut self, side: &EntityRule) -> Result<PeerMatch, String> {
         if side.services.is_some() {
             return Err("services: matching services is not supported yet".to_owned());
@@ -168,7 +188,7 @@ impl Translation<'_> {
                 }
                 (Port::Named(name), protocol) => {
                     let port = Some((Arc::from(name.as_str()), protocol));
-                    sets.push(self.set(SetDefinition { selector: holders.clone(), port }));
+                    sets.push(self.sets.set(SetContent { selector: holders.clone(), port }));
                 }
             }
         }
@@ -176,11 +196,7 @@ impl Translation<'_> {
     }
 
     fn addresses(&mut self, selector: Selector) -> SetId {
-        self.set(SetDefinition { selector, port: None })
-    }
-
-    fn set(&mut self, definition: SetDefinition) -> SetId {
-        self.sets.entry(definition).or_insert_with_key(SetDefinition::id).clone()
+        self.sets.set(SetContent { selector, port: None })
     }
 }
 

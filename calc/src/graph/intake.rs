@@ -80,7 +80,7 @@ impl Graph {
         };
         let ingress = if head.ingress { &spec.ingress[..] } else { &[] };
         let egress = if head.egress { &spec.egress[..] } else { &[] };
-        match Rules::translate(ingress, egress, key.namespace()) {
+        match Rules::translate(ingress, egress, key.namespace(), &mut self.definitions) {
             Ok(rules) => {
                 self.stand_ins.remove(key);
                 self.set_policy(key, Some((head, rules)));
@@ -100,7 +100,7 @@ impl Graph {
 
     fn accept_profile(&mut self, key: &Key, spec: ProfileSpec) -> Result<(), String> {
         let labels = spec.labels_to_apply;
-        match Rules::translate(&spec.ingress, &spec.egress, None) {
+        match Rules::translate(&spec.ingress, &spec.egress, None, &mut self.definitions) {
             Ok(rules) => {
                 self.stand_ins.remove(key);
                 self.set_profile(key, Some(Profile { rules, labels }));

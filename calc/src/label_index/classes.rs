@@ -10,6 +10,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use model::resource::Labels;
 use selector::{Labels as LookUp, Restriction};
 
+use super::postings::{Pair, Postings};
 use crate::{
     items::ItemId,
     symbols::{Symbol, Symbols},
@@ -28,11 +29,6 @@ impl ClassId {
 /// A profile's number, for as long as it has labels or a class names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ProfileNumber(u32);
-
-type Pair = (Symbol, Symbol);
-
-/// Label name, then value, to whatever carries that label.
-type Postings<T> = HashMap<Symbol, HashMap<Symbol, BTreeSet<T>>>;
 
 /// What makes things of one class equal.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -105,15 +101,15 @@ impl Classes {
             self.slots.push(None);
             ClassId(self.slots.len() as u32 - 1)
         });
-        for &(name, value) in &identity.labels {
-            self.own.entry(name).or_default().entry(value).or_default().insert(id);
+        for &pair in &identity.labels {
+            self.own.insert(pair, id);
         }
         for &number in &identity.profiles {
             if let Some(profile) = self.profile_mut(number) {
                 profile.classes.insert(id);
             }
         }
-        self.slots[id.index()] = Some(Class { identity, items: Vec::new(), wanted: 0 });
+        self.slots[id.index()] = Some(Class { identity, items: Vec::with_capacity(1), wanted: 0 });
         let (slots, hasher) = (&self.slots, &self.hasher);
         self.by_identity.insert_unique(hash, id, |id| hasher.hash_one(identity_of(slots, *id)));
         (id, true)
@@ -128,7 +124,7 @@ impl Classes {
             entry.remove();
         }
         for &pair in &class.identity.labels {
-            remove_posting(&mut self.own, pair, &id);
+            self.own.remove(pair, id);
         }
         release_pairs(symbols, &class.identity.labels);
         for &number in &class.identity.profiles {
@@ -164,10 +160,10 @@ impl Classes {
         let old = std::mem::replace(&mut profile.labels, labels.clone());
         let affected = if old == labels { Vec::new() } else { profile.classes.iter().copied().collect() };
         for &pair in &old {
-            remove_posting(&mut self.inherited, pair, &number);
+            self.inherited.remove(pair, number);
         }
-        for &(name, value) in &labels {
-            self.inherited.entry(name).or_default().entry(value).or_default().insert(number);
+        for &pair in &labels {
+            self.inherited.insert(pair, number);
         }
         release_pairs(symbols, &old);
         self.forget_profile_if_unused(number);
@@ -194,10 +190,10 @@ impl Classes {
     /// Classes that may meet a demand on one label; `values` empty stands for any value.
     pub(super) fn candidates(&self, name: Symbol, values: &[Symbol]) -> BTreeSet<ClassId> {
         let mut found = BTreeSet::new();
-        for classes in select(&self.own, name, values) {
+        for classes in self.own.select(name, values) {
             found.extend(classes);
         }
-        for &number in select(&self.inherited, name, values).flatten() {
+        for &number in self.inherited.select(name, values).flatten() {
             found.extend(self.profile(number).map(|profile| &profile.classes).into_iter().flatten());
         }
         found
@@ -205,8 +201,8 @@ impl Classes {
 
     /// About how many classes [`Self::candidates`] would look at.
     pub(super) fn estimate(&self, name: Symbol, values: &[Symbol]) -> usize {
-        let own: usize = select(&self.own, name, values).map(BTreeSet::len).sum();
-        let profiles = select(&self.inherited, name, values).flatten();
+        let own: usize = self.own.select(name, values).map(BTreeSet::len).sum();
+        let profiles = self.inherited.select(name, values).flatten();
         own + profiles.filter_map(|&number| Some(self.profile(number)?.classes.len())).sum::<usize>()
     }
 
@@ -263,31 +259,6 @@ impl LookUp for ClassLabels<'_> {
 
 fn identity_of(slots: &[Option<Class>], id: ClassId) -> Option<&Identity> {
     slots[id.index()].as_ref().map(|class| &class.identity)
-}
-
-/// Every value's entry under a name, or those of some values.
-fn select<'a, T>(
-    postings: &'a Postings<T>,
-    name: Symbol,
-    values: &'a [Symbol],
-) -> impl Iterator<Item = &'a BTreeSet<T>> {
-    let by_value = postings.get(&name);
-    let any = by_value.filter(|_| values.is_empty()).into_iter().flat_map(HashMap::values);
-    let some = by_value.into_iter().flat_map(move |by_value| values.iter().filter_map(|value| by_value.get(value)));
-    any.chain(some)
-}
-
-fn remove_posting<T: Ord>(postings: &mut Postings<T>, (name, value): Pair, item: &T) {
-    let Some(by_value) = postings.get_mut(&name) else { return };
-    if let Some(items) = by_value.get_mut(&value) {
-        items.remove(item);
-        if items.is_empty() {
-            by_value.remove(&value);
-        }
-    }
-    if by_value.is_empty() {
-        postings.remove(&name);
-    }
 }
 
 /// Labels come sorted by name, and stay so.

@@ -113,6 +113,11 @@ impl Subscriptions {
         self.free.push(id);
     }
 
+    /// The selector of a subscription, the one object of it that is kept.
+    pub(crate) fn selector(&self, id: SubscriptionId) -> Option<&Selector> {
+        Some(&self.slots[id.0 as usize].as_ref()?.selector)
+    }
+
     /// Classes that a subscription matches.
     pub(crate) fn classes(&self, id: SubscriptionId) -> impl Iterator<Item = ClassId> + '_ {
         self.slots[id.0 as usize].iter().flat_map(|subscription| subscription.classes.iter().copied())

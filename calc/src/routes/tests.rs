@@ -46,7 +46,7 @@ impl World {
             addresses: [address.parse().unwrap()].into(),
             ports: Box::default(),
             is_workload: true,
-            local: Some(Box::new(local)),
+            local: Some(Arc::new(local)),
         };
         let class = crate::label_index::ClassId::default();
         let id = self.items.insert(Item { key, class, place: 0, content: Content::Endpoint(endpoint) });

@@ -9,14 +9,14 @@ use super::*;
 /// Translates one rule. Sets are named by what they hold: `selector` or `selector port/protocol`.
 fn translate_in(namespace: Option<&str>, rule: Value) -> Result<Vec<RuleIntent>, String> {
     let rule: Rule = serde_json::from_value(rule).unwrap();
-    let Rules { intent, sets } = Rules::translate(&[rule], &[], namespace)?;
+    let Rules { intent, sets } = Rules::translate(&[rule], &[], namespace, &mut Definitions::default())?;
     let mut rules = intent.ingress.clone();
     let name = |id: &mut SetId| {
-        let (_, definition) = sets.iter().find(|(known, _)| known == id).unwrap();
-        let port = definition.port.as_ref().map_or_else(String::new, |(name, protocol)| {
+        let content = &sets.iter().find(|known| known.id == *id).unwrap().content;
+        let port = content.port.as_ref().map_or_else(String::new, |(name, protocol)| {
             format!(" {name}/{}", protocol.map_or_else(|| "any".to_owned(), |protocol| protocol.to_string()))
         });
-        *id = SetId(format!("{}{port}", definition.selector).into());
+        *id = SetId(format!("{}{port}", content.selector).into());
     };
     for side in rules.iter_mut().flat_map(|rule| [&mut rule.source, &mut rule.destination]) {
         side.ip_sets.iter_mut().for_each(name);
