@@ -1,3 +1,5 @@
+//! Verdicts of small intents, one rule of the specification each.
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,

@@ -1,3 +1,5 @@
+//! Reading cases, and telling right cells from wrong ones.
+
 use serde_json::{Value, json};
 
 use super::*;

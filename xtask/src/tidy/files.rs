@@ -53,25 +53,42 @@ fn source(file: &Path, text: &str) -> Vec<String> {
     complaints
 }
 
+/// Directories whose every file is a crate's root, and may name modules.
+const ROOTS: &[&str] = &["bin", "tests", "benches", "fuzz_targets"];
+
 /// A file that no `mod` names is never compiled.
 fn orphan(root: &Path, file: &Path) -> Result<Option<String>> {
     let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let dir = file.parent().unwrap_or(Path::new(""));
-    let parent_name = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let is_root =
-        matches!(stem, "main" | "lib" | "build") || matches!(parent_name, "bin" | "tests" | "benches" | "fuzz_targets");
-    if is_root {
+    if matches!(stem, "main" | "lib" | "build") || ROOTS.contains(&name(dir)) {
         return Ok(None);
     }
-    let (stem, dir) = if stem == "mod" { (parent_name, dir.parent().unwrap_or(dir)) } else { (stem, dir) };
-    let candidates = [dir.with_extension("rs"), dir.join("mod.rs"), dir.join("lib.rs"), dir.join("main.rs")];
-    let siblings: Vec<PathBuf> =
-        candidates.into_iter().map(|path| root.join(path)).filter(|path| path.is_file()).collect();
-    for sibling in siblings {
-        let text = fs::read_to_string(&sibling).with_context(|| sibling.display().to_string())?;
+    let (stem, dir) = if stem == "mod" { (name(dir), dir.parent().unwrap_or(dir)) } else { (stem, dir) };
+    for namer in namers(root, dir)? {
+        let text = fs::read_to_string(&namer).with_context(|| namer.display().to_string())?;
         if text.contains(&format!("mod {stem};")) {
             return Ok(None);
         }
     }
     Ok(Some(format!("{}: no `mod {stem};` names it, so it is never compiled", file.display())))
+}
+
+fn name(dir: &Path) -> &str {
+    dir.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
+
+/// The files that may name a module that lies in `dir`.
+fn namers(root: &Path, dir: &Path) -> Result<Vec<PathBuf>> {
+    let named = [dir.with_extension("rs"), dir.join("mod.rs"), dir.join("lib.rs"), dir.join("main.rs")];
+    let mut namers: Vec<PathBuf> =
+        named.into_iter().map(|path| root.join(path)).filter(|path| path.is_file()).collect();
+    if ROOTS.contains(&name(dir)) {
+        for entry in fs::read_dir(root.join(dir)).with_context(|| dir.display().to_string())? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                namers.push(path);
+            }
+        }
+    }
+    Ok(namers)
 }

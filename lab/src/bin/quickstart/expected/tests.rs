@@ -1,3 +1,5 @@
+//! The expected matrix: read as written, refused where it is not one.
+
 use super::*;
 
 fn expected() -> Expected {
