@@ -41,11 +41,7 @@ const OUTSIDE: &[(&[&str], &[&str], &str)] = &[
         &["proto", "typha", "felix-client", "datastore-adapters"],
         "gRPC stays at the ends of the wire",
     ),
-    (
-        &["rtnetlink", "netlink-sys", "netlink-packet-core", "netlink-packet-route"],
-        &["dataplane"],
-        "netlink stays in the dataplane",
-    ),
+    (&["netlink-sys", "rtnetlink"], &["dataplane"], "netlink stays in the dataplane"),
     (
         &["clap"],
         &["datastore-adapters", "typha", "felix", "cattailctl", "lab", "loadtest", "xtask"],
