@@ -33,6 +33,8 @@ pub(super) struct Feed {
     position: Version,
     /// Keys under our prefixes as of the position, whether or not they make sense to us.
     keys: u64,
+    /// etcd has acknowledged the watch of this connection.
+    watching: bool,
     /// Watches that failed, on connections that worked, since the position last moved.
     failures: u32,
     /// Since when, by the reader's clock, the datastore is ahead of the watch.
@@ -50,6 +52,11 @@ impl Feed {
             0 => Plan::List,
             position => Plan::Watch(position + 1),
         }
+    }
+
+    /// Whether changes are being followed.
+    pub(super) fn is_watching(&self) -> bool {
+        self.watching
     }
 
     /// The datastore answered a list request: a list begins.
@@ -80,6 +87,7 @@ impl Feed {
             None => {}
         }
         if message.created {
+            self.watching = true;
             return Ok(Vec::new());
         }
         if message.changes.is_empty() {
@@ -126,6 +134,7 @@ impl Feed {
     /// The connection was lost, which says nothing about the position: it holds however long the outage.
     pub(super) fn disconnected(&mut self) {
         self.ahead_since = None;
+        self.watching = false;
     }
 
     /// The watch failed although the connection works.

@@ -23,12 +23,13 @@ pub(super) fn to_message(message: &etcd_client::WatchResponse) -> WatchMessage {
     });
     let change = |event: &etcd_client::Event| {
         let kv = event.kv()?;
-        let is_put = event.event_type() == etcd_client::EventType::Put;
+        // A deletion leaves version 0. The event's type says the same, but asking for it panics on a type yet to come.
+        let is_put = kv.version() > 0;
         Some(Change {
             path: kv.key().to_vec(),
             value: is_put.then(|| Bytes::copy_from_slice(kv.value())),
             revision: version(kv.mod_revision()),
-            created: is_put && kv.version() == 1,
+            created: kv.version() == 1,
         })
     };
     let changes = message.events().iter().filter_map(change).collect();

@@ -83,7 +83,9 @@ fn foreign_changes_only_move_the_position() {
 fn the_creation_of_a_watch_says_nothing_about_what_was_delivered() {
     let mut feed = listed();
     let created = WatchMessage { created: true, revision: 99, ..events(Vec::new()) };
+    assert!(!feed.is_watching());
     assert_eq!(feed.watched(created), Ok(Vec::new()));
+    assert!(feed.is_watching());
     assert_eq!(feed.plan(), Plan::Watch(11));
 }
 
