@@ -4,12 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::intent::{Delta, EndpointId, NodeIntent, PolicyId, PolicyIntent, ProfileId, SetChange, SetId};
+use model::intent::{Delta, EndpointId, NodeIntent, PolicyId, PolicyIntent, ProfileId, SetId};
 
 use crate::{
     Applied, Config, Error, Failure, Object,
     desired::Part,
-    render::{self, Claims, Known},
+    render::{self, Claims, Known, Presence},
     routes::Routes,
     tables::Tables,
 };
@@ -38,7 +38,7 @@ struct Changed {
     profiles: BTreeSet<ProfileId>,
     endpoints: BTreeSet<EndpointId>,
     has_routes: bool,
-    /// Those of the above that came or went; whoever refers to them is rendered again.
+    /// Those of the above that came or went, sets also in one IP version only; whoever refers to them is rendered again.
     existence: Existence,
 }
 
@@ -67,8 +67,15 @@ impl Engine {
     }
 
     pub(crate) fn update(&mut self, delta: &Delta) {
+        let presence = |intent: &NodeIntent, id: &SetId| intent.ip_sets.get(id).map(Presence::of);
+        let before: Vec<_> = delta.ip_sets.keys().map(|id| presence(&self.intent, id)).collect();
         self.changed.note(&self.intent, delta);
         self.intent.apply(delta);
+        for (id, before) in delta.ip_sets.keys().zip(before) {
+            if presence(&self.intent, id) != before {
+                self.changed.existence.sets.insert(id.clone());
+            }
+        }
     }
 
     pub(crate) fn set_in_sync(&mut self) {
@@ -150,11 +157,11 @@ impl Engine {
 
     fn render_policies(&mut self, changed: &Changed) {
         let intent = &self.intent;
-        let has_set = |id: &SetId| intent.ip_sets.contains_key(id);
+        let presence = |id: &SetId| intent.ip_sets.get(id).map(Presence::of);
         for id in changed.policies.iter().chain(&users(&intent.policies, &changed.existence.sets)) {
             let part = Part::Of(Object::Policy(id.clone()));
             match intent.policies.get(id) {
-                Some(policy) => self.tables.desired.put(part, render::policy(id, policy, &self.config, &has_set)),
+                Some(policy) => self.tables.desired.put(part, render::policy(id, policy, &self.config, &presence)),
                 None => self.tables.desired.remove(&part),
             }
         }
@@ -162,11 +169,11 @@ impl Engine {
 
     fn render_profiles(&mut self, changed: &Changed) {
         let intent = &self.intent;
-        let has_set = |id: &SetId| intent.ip_sets.contains_key(id);
+        let presence = |id: &SetId| intent.ip_sets.get(id).map(Presence::of);
         for id in changed.profiles.iter().chain(&users(&intent.profiles, &changed.existence.sets)) {
             let part = Part::Of(Object::Profile(id.clone()));
             match intent.profiles.get(id) {
-                Some(profile) => self.tables.desired.put(part, render::profile(id, profile, &self.config, &has_set)),
+                Some(profile) => self.tables.desired.put(part, render::profile(id, profile, &self.config, &presence)),
                 None => self.tables.desired.remove(&part),
             }
         }
@@ -200,12 +207,7 @@ impl Engine {
 impl Changed {
     /// Takes note of a change that `intent` has not taken in yet.
     fn note(&mut self, intent: &NodeIntent, delta: &Delta) {
-        for (id, change) in &delta.ip_sets {
-            if intent.ip_sets.contains_key(id) == matches!(change, SetChange::Remove) {
-                self.existence.sets.insert(id.clone());
-            }
-            self.sets.insert(id.clone());
-        }
+        self.sets.extend(delta.ip_sets.keys().cloned());
         note(&mut self.policies, &mut self.existence.policies, &intent.policies, &delta.policies);
         note(&mut self.profiles, &mut self.existence.profiles, &intent.profiles, &delta.profiles);
         self.endpoints.extend(delta.endpoints.keys().cloned());

@@ -30,7 +30,7 @@ pub(crate) use self::{
     fragment::Fragment,
     name::schema_of,
     policy::{policy, profile, sets},
-    set::ip_set,
+    set::{Presence, ip_set},
 };
 
 /// A way that packets go, seen from the endpoint.

@@ -29,6 +29,9 @@ const NLMSGERR_ATTR_MSG: u16 = 1;
 const RECEIVE_BUFFER_BYTES: usize = 8 << 20;
 /// Room to send before it has to be raised; the usual system default is 208 KiB.
 const SEND_BUFFER_BYTES: usize = 1 << 20;
+/// The kernel makes a listing's datagrams as large as the room it sees, up to 32 KiB, and each new one costs it a walk
+/// to where the last one ended.
+const DATAGRAM_BYTES: usize = 64 << 10;
 /// An answer is in the socket's queue when the request returns. If none is, something is wrong and waiting is no help.
 const ANSWER_TIMEOUT_S: i64 = 5;
 /// How often a dump is begun again because its subject changed meanwhile, before its inconsistency is accepted.
@@ -168,14 +171,11 @@ impl Socket {
     fn receive(&self, datagram: &mut Vec<u8>, only_queued: bool) -> io::Result<bool> {
         let wait = if only_queued { libc::MSG_DONTWAIT } else { 0 };
         datagram.clear();
-        let peeked = match self.inner.recv(datagram, wait | libc::MSG_PEEK | libc::MSG_TRUNC) {
-            Err(error) if only_queued && error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-            other => other?,
-        };
-        datagram.clear();
-        datagram.reserve(peeked);
-        self.inner.recv(datagram, wait)?;
-        Ok(true)
+        datagram.reserve(DATAGRAM_BYTES);
+        match self.inner.recv(datagram, wait) {
+            Err(error) if only_queued && error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            other => other.map(|_| true),
+        }
     }
 
     /// Sends all messages in one go: a transaction is one datagram.

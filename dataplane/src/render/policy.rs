@@ -2,22 +2,22 @@
 
 use model::intent::{PeerMatch, PolicyId, PolicyIntent, ProfileId, RuleAction, RuleIntent, SetId};
 
-use super::{Direction, Fragment, name, rule};
+use super::{Direction, Fragment, Presence, name, rule};
 use crate::{
     Config, Object,
     ruleset::{Chain, Rule, Statement, Verdict},
 };
 
-/// Renders a policy. `has_set` tells whether the intent holds a set.
+/// Renders a policy. `presence` tells what the intent knows of a set.
 pub(crate) fn policy(
     id: &PolicyId,
     intent: &PolicyIntent,
     config: &Config,
-    has_set: &dyn Fn(&SetId) -> bool,
+    presence: &dyn Fn(&SetId) -> Option<Presence>,
 ) -> Fragment {
     let pass = vec![Statement::SetMark(config.pass_mark), Statement::Verdict(Verdict::Return)];
     let [ingress, egress] = name::policy_chains(id);
-    let renderer = Renderer { owner: Object::Policy(id.clone()), config, pass, has_set };
+    let renderer = Renderer { owner: Object::Policy(id.clone()), config, pass, presence };
     renderer.render([(ingress, &intent.ingress, Direction::Ingress), (egress, &intent.egress, Direction::Egress)])
 }
 
@@ -26,11 +26,11 @@ pub(crate) fn profile(
     id: &ProfileId,
     intent: &PolicyIntent,
     config: &Config,
-    has_set: &dyn Fn(&SetId) -> bool,
+    presence: &dyn Fn(&SetId) -> Option<Presence>,
 ) -> Fragment {
     let pass = vec![Statement::Verdict(Verdict::Return)];
     let [ingress, egress] = name::profile_chains(id);
-    let renderer = Renderer { owner: Object::Profile(id.clone()), config, pass, has_set };
+    let renderer = Renderer { owner: Object::Profile(id.clone()), config, pass, presence };
     renderer.render([(ingress, &intent.ingress, Direction::Ingress), (egress, &intent.egress, Direction::Egress)])
 }
 
@@ -39,7 +39,7 @@ struct Renderer<'a> {
     config: &'a Config,
     /// What a matching Pass rule does.
     pass: Vec<Statement>,
-    has_set: &'a dyn Fn(&SetId) -> bool,
+    presence: &'a dyn Fn(&SetId) -> Option<Presence>,
 }
 
 impl Renderer<'_> {
@@ -56,14 +56,14 @@ impl Renderer<'_> {
     fn rules(&self, intents: &[RuleIntent], direction: Direction, fragment: &mut Fragment) -> Vec<Rule> {
         let mut rules = Vec::new();
         for (index, intent) in intents.iter().enumerate() {
-            if let Some(missing) = sets(intent).find(|id| !(self.has_set)(id)) {
+            if let Some(missing) = sets(intent).find(|id| (self.presence)(id).is_none()) {
                 fragment
                     .failures
                     .push(format!("rule {index} refers to set {missing}, which is missing; it drops instead"));
                 rules.push(Rule::always(Verdict::Drop));
                 break;
             }
-            rules.extend(rule::rules(intent, &self.outcome(intent.action, direction), fragment));
+            rules.extend(rule::rules(intent, &self.outcome(intent.action, direction), self.presence, fragment));
         }
         rules
     }

@@ -4,9 +4,9 @@
 //! port) is a choice of alternatives, and each alternative makes one kernel rule.
 
 use ipnet::IpNet;
-use model::intent::{Icmp, PeerMatch, Protocol, RuleAction, RuleIntent};
+use model::intent::{Icmp, PeerMatch, Protocol, RuleAction, RuleIntent, SetId};
 
-use super::{Fragment, name};
+use super::{Fragment, Presence, name};
 use crate::ruleset::{Family, Rule, Side, Statement};
 
 /// Protocols that carry ports.
@@ -15,13 +15,18 @@ const PORTED: [Protocol; 4] = [Protocol::TCP, Protocol::UDP, Protocol::SCTP, Pro
 /// The statements of one alternative.
 type Alternative = Vec<Statement>;
 
-/// Renders a rule; a packet that it matches meets `outcome`.
-pub(super) fn rules(intent: &RuleIntent, outcome: &[Statement], fragment: &mut Fragment) -> Vec<Rule> {
+/// Renders a rule; a packet that it matches meets `outcome`. `presence` tells where its sets have members.
+pub(super) fn rules(
+    intent: &RuleIntent,
+    outcome: &[Statement],
+    presence: &dyn Fn(&SetId) -> Option<Presence>,
+    fragment: &mut Fragment,
+) -> Vec<Rule> {
     let families: &[Option<Family>] =
         if needs_family(intent) { &[Some(Family::V4), Some(Family::V6)] } else { &[None] };
     let mut rules = Vec::new();
     for family in families {
-        let renderer = Renderer { intent, family: *family, fragment: &mut *fragment };
+        let renderer = Renderer { intent, family: *family, presence, fragment: &mut *fragment };
         for mut statements in renderer.alternatives().unwrap_or_default() {
             statements.extend_from_slice(outcome);
             rules.push(Rule(statements));
@@ -48,6 +53,7 @@ fn needs_family(intent: &RuleIntent) -> bool {
 struct Renderer<'a> {
     intent: &'a RuleIntent,
     family: Option<Family>,
+    presence: &'a dyn Fn(&SetId) -> Option<Presence>,
     fragment: &'a mut Fragment,
 }
 
@@ -94,12 +100,17 @@ impl Renderer<'_> {
                 statements.extend(self.nets(side, negated, family, &nets)?);
             }
         }
-        for (negated, sets) in [(false, &peer.ip_sets), (true, &peer.not_ip_sets)] {
-            statements.extend(sets.iter().map(|id| {
-                let set = name::address_set(id, family);
-                Statement::AddressIn { side, negated, family, set }
-            }));
+        let in_set = |negated: bool, id: &SetId| {
+            let set = name::address_set(id, family);
+            Statement::AddressIn { side, negated, family, set }
+        };
+        // No address is in an empty set.
+        if !peer.ip_sets.iter().all(|id| self.has_members(id, family)) {
+            return None;
         }
+        statements.extend(peer.ip_sets.iter().map(|id| in_set(false, id)));
+        let excluded = peer.not_ip_sets.iter().filter(|id| self.has_members(id, family));
+        statements.extend(excluded.map(|id| in_set(true, id)));
         Some(statements)
     }
 
@@ -149,11 +160,11 @@ impl Renderer<'_> {
     }
 
     fn ports(&mut self, side: Side, peer: &PeerMatch) -> Option<Vec<Alternative>> {
-        let mut all = self.port_matches(side, peer, false);
-        if all.is_empty() {
+        if peer.ports.is_empty() && peer.named_port_sets.is_empty() {
             return Some(vec![Vec::new()]);
         }
-        if self.intent.protocol.is_some_and(|protocol| !protocol.has_ports()) {
+        let mut all = self.port_matches(side, peer, false);
+        if all.is_empty() || self.intent.protocol.is_some_and(|protocol| !protocol.has_ports()) {
             return None;
         }
         if self.intent.action == RuleAction::Log {
@@ -189,6 +200,10 @@ impl Renderer<'_> {
         }
     }
 
+    fn has_members(&self, id: &SetId, family: Family) -> bool {
+        (self.presence)(id).is_some_and(|presence| presence.has(family))
+    }
+
     /// One alternative for the literal ports, one for each set of named ports.
     fn port_matches(&mut self, side: Side, peer: &PeerMatch, negated: bool) -> Vec<Alternative> {
         let mut all = Vec::new();
@@ -201,7 +216,8 @@ impl Renderer<'_> {
             }
         }
         if let Some(family) = self.family {
-            all.extend(peer.named_port_sets.iter().map(|id| {
+            let sets = peer.named_port_sets.iter().filter(|id| self.has_members(id, family));
+            all.extend(sets.map(|id| {
                 let set = name::address_port_set(id, family);
                 vec![Statement::AddressPortIn { side, negated, family, set }]
             }));

@@ -6,10 +6,10 @@ use std::{collections::BTreeMap, fs, net::IpAddr, path::PathBuf, sync::Arc};
 
 use model::intent::{
     Attachment, DefaultAction, EndpointId, EndpointIntent, Icmp, IpSet, PeerMatch, PolicyIntent, PortRange, Protocol,
-    RuleAction, RuleIntent, SetKind, SetMember, TierIntent,
+    RuleAction, RuleIntent, SetId, SetKind, SetMember, TierIntent,
 };
 
-use super::{Claims, Fragment, Known, base, dispatch, endpoint, ip_set, policy, profile};
+use super::{Claims, Fragment, Known, Presence, base, dispatch, endpoint, ip_set, policy, profile};
 use crate::{Config, EndpointToHostAction, ruleset::listing};
 
 fn compare(name: &str, fragments: impl IntoIterator<Item = Fragment>) {
@@ -43,9 +43,22 @@ fn nets(texts: &[&str]) -> Vec<ipnet::IpNet> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
+fn known_set(id: &SetId) -> Option<Presence> {
+    match &*id.0 {
+        "s:missing" => None,
+        "s:v4" => Some(Presence::of(&IpSet { kind: SetKind::Net, members: [net("10.0.0.0/8")].into() })),
+        "s:empty" => Some(Presence::default()),
+        _ => Some(Presence::BOTH),
+    }
+}
+
+fn net(text: &str) -> SetMember {
+    SetMember::Net(text.parse().unwrap())
+}
+
 fn compare_ingress(name: &str, rules: Vec<RuleIntent>) {
     let intent = PolicyIntent { ingress: rules, egress: vec![] };
-    compare(name, [policy(&"NetworkPolicy/shop/web".into(), &intent, &Config::default(), &|id| &*id.0 != "s:missing")]);
+    compare(name, [policy(&"NetworkPolicy/shop/web".into(), &intent, &Config::default(), &known_set)]);
 }
 
 #[test]
@@ -64,8 +77,8 @@ fn actions_by_direction() {
     let rules: Vec<_> = [RuleAction::Log, RuleAction::Pass, RuleAction::Deny, RuleAction::Allow].map(rule).into();
     let intent = PolicyIntent { ingress: rules.clone(), egress: rules };
     let config = Config::default();
-    let of_policy = policy(&"GlobalNetworkPolicy/all".into(), &intent, &config, &|_| true);
-    compare("actions", [of_policy, profile(&"kns.shop".into(), &intent, &config, &|_| true)]);
+    let of_policy = policy(&"GlobalNetworkPolicy/all".into(), &intent, &config, &known_set);
+    compare("actions", [of_policy, profile(&"kns.shop".into(), &intent, &config, &known_set)]);
 }
 
 #[test]
@@ -93,6 +106,19 @@ fn addresses() {
             RuleIntent { ip_version: Some(6), ..rule(RuleAction::Deny) },
         ],
     );
+}
+
+#[test]
+fn sets_without_members_of_a_version_are_not_asked() {
+    let source = |ip_sets: &[&str], not_ip_sets: &[&str]| {
+        let ids = |names: &[&str]| names.iter().map(|name| (*name).into()).collect();
+        let source = PeerMatch { ip_sets: ids(ip_sets), not_ip_sets: ids(not_ip_sets), ..PeerMatch::default() };
+        RuleIntent { source, ..rule(RuleAction::Allow) }
+    };
+    let mut ports_only = RuleIntent { protocol: Some(Protocol::TCP), ..rule(RuleAction::Allow) };
+    ports_only.destination.named_port_sets = vec!["s:empty".into()];
+    let rules = vec![source(&["s:v4"], &[]), source(&["s:empty"], &[]), source(&[], &["s:v4", "s:empty"]), ports_only];
+    compare_ingress("empty-sets", rules);
 }
 
 #[test]
@@ -157,7 +183,6 @@ fn a_missing_set_closes_the_rest_of_the_chain() {
 
 #[test]
 fn sets_of_both_kinds() {
-    let net = |text: &str| SetMember::Net(text.parse().unwrap());
     let nets = ["10.0.0.0/8", "10.1.2.3/32", "11.0.0.0/32", "11.0.0.1/32", "::/0", "fd00::1/128"].map(net);
     let port = |address: &str| SetMember::AddressPort(address.parse().unwrap(), Protocol::TCP, 8080);
     let ports = ["10.0.0.1", "fd00::1"].map(port);

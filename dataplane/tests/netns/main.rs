@@ -12,4 +12,5 @@ mod isolation;
 mod policies;
 mod restart;
 mod routes;
+mod scale;
 mod sets;
