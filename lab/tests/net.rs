@@ -6,7 +6,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use lab::net::{
-    Lab, LabError, Listen, Watch,
+    Lab, LabError, Listen, Process, ProcessSpec, Watch,
     probe::{self, Attempt, Outcome, PATIENCE, Probe},
     traffic::{Flow, FlowKind},
 };
@@ -27,6 +27,14 @@ fn two_nodes() -> Result<Lab, LabError> {
     lab.add_outside("internet", &[address("198.51.100.10")])?.listen(&[Listen::Tcp(443)])?;
     lab.route_without_agents()?;
     Ok(lab)
+}
+
+/// Looks until it is so, for five seconds at most.
+fn eventually(mut is_so: impl FnMut() -> bool) -> bool {
+    (0..500).any(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        is_so()
+    })
 }
 
 fn outcomes(lab: &Lab, questions: &[(&str, &str, Probe)], patience: Duration) -> Vec<Outcome> {
@@ -92,4 +100,37 @@ fn flows_count_what_is_lost() {
     assert!(datagrams.answered > 0 && datagrams.lost() > 0, "{datagrams:?}");
     let stream = stream.stop().expect("a tally");
     assert!(stream.sent > 0 && stream.lost() == 0, "TCP sends again what was lost: {stream:?}");
+}
+
+#[test]
+fn children_run_inside_and_their_deaths_are_explained() {
+    let lab = two_nodes().expect("a laboratory");
+    let folder = tempfile::tempdir().expect("a folder");
+    let start = |name: &str, script: &str| {
+        let spec = ProcessSpec {
+            name: name.to_owned(),
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".into(), script.into()],
+            log: folder.path().join(name),
+        };
+        Process::start(lab.node("node-2").expect("a node").netns(), spec).expect("a process")
+    };
+    let mut dying = start("dying", "ip -brief address show eth0; echo because >&2; exit 3");
+    let mut obituary = None;
+    eventually(|| {
+        obituary = dying.obituary();
+        obituary.is_some()
+    });
+    let obituary = obituary.expect("it ends by itself");
+    for words in ["dying ended with exit status 3", "172.18.0.12/24", "because"] {
+        assert!(obituary.contains(words), "{obituary}");
+    }
+
+    let mut steady = start("steady", "trap 'echo asked; exit 0' TERM; echo ready; while :; do sleep 0.02; done");
+    let log = folder.path().join("steady");
+    let says = |word: &str| std::fs::read_to_string(&log).is_ok_and(|text| text.contains(word));
+    assert!(eventually(|| says("ready")), "the trap is set");
+    assert_eq!(steady.obituary(), None);
+    steady.end().expect("it ends when it is asked");
+    assert!(says("asked"));
 }

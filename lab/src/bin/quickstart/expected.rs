@@ -110,7 +110,7 @@ impl Expected {
             let sources: BTreeSet<String> = self.members(&row.from)?.into_iter().collect();
             for to in self.members(std::slice::from_ref(&row.to))? {
                 match lines.iter_mut().find(|line| line.0 == to && line.1 == probe) {
-                    Some(line) => line.2 = sources.clone(),
+                    Some(line) => line.2.clone_from(&sources),
                     None => lines.push((to, probe, sources.clone())),
                 }
             }

@@ -50,7 +50,13 @@ fn run(options: &Options) -> Result<()> {
     interrupts.clean_up_on_signal(workdir.path().to_owned())?;
 
     let mut cluster = Cluster::build(binaries, &examples, workdir.path(), privilege)?;
-    let outcome = story(&mut cluster, &examples, options, started);
+    let outcome = story(&mut cluster, &examples, started).and_then(|()| {
+        if !options.keep {
+            return Ok(());
+        }
+        interrupts.welcome();
+        steps::explore::run(&mut cluster, &examples)
+    });
     cluster.end();
     if outcome.is_err() {
         eprintln!("\nLogs of all processes: {}", workdir.keep().display());
@@ -59,19 +65,14 @@ fn run(options: &Options) -> Result<()> {
 }
 
 /// The order of events.
-fn story(cluster: &mut Cluster, examples: &Examples, options: &Options, started: Instant) -> Result<()> {
+fn story(cluster: &mut Cluster, examples: &Examples, started: Instant) -> Result<()> {
     steps::start_up::run(cluster, examples)?;
     steps::first_manifests::run(cluster, examples)?;
     steps::policy_change::run(cluster, examples)?;
     steps::pod_arrival::run(cluster, examples)?;
     steps::typha_failure::run(cluster, examples)?;
     steps::felix_restart::run(cluster, examples)?;
-    say!(
-        "\nDone: every cell of every matrix was right and no packet was lost ({:.0} s).",
-        started.elapsed().as_secs_f64()
-    );
-    if options.keep {
-        steps::explore::run(cluster, examples)?;
-    }
+    let took_s = started.elapsed().as_secs_f64();
+    say!("\nDone: every cell of every matrix was right and no packet was lost ({took_s:.0} s).");
     Ok(())
 }

@@ -34,7 +34,7 @@ pub(crate) fn run(cluster: &mut Cluster, examples: &Examples) -> Result<()> {
         say!("    {} sh    # {}: try `nft list ruleset` and `ip route`", enter(node.netns()), node.name());
     }
     say!("  A shell inside each pod:");
-    for pod in cluster.lab.pods() {
+    for pod in cluster.present(examples).iter().filter_map(|name| cluster.lab.pod(name)) {
         let addresses: Vec<String> = pod.addresses().iter().map(ToString::to_string).collect();
         say!("    {} sh    # {} ({})", enter(pod.netns()), pod.name(), addresses.join(", "));
     }
