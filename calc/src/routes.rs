@@ -62,6 +62,8 @@ pub(crate) struct Routes {
     published: BTreeMap<IpNet, Destination>,
     /// Nodes that were told of `published`.
     told: BTreeSet<Arc<str>>,
+    /// Whether nodes came or left since.
+    nodes_changed: bool,
 }
 
 impl Routes {
@@ -75,6 +77,7 @@ impl Routes {
             dirty: BTreeSet::new(),
             published: BTreeMap::new(),
             told: BTreeSet::new(),
+            nodes_changed: false,
         }
     }
 
@@ -84,6 +87,7 @@ impl Routes {
             Some(bgp) => self.nodes.insert(name.into(), bgp.clone()),
             None => self.nodes.remove(name),
         };
+        self.nodes_changed |= old.is_some() != bgp.is_some();
         if old.as_ref() != bgp {
             // Nodes change rarely, and a change concerns all that lives there.
             self.dirty.extend(self.holders.iter().map(|(address, _)| IpNet::from(*address)));
@@ -103,7 +107,9 @@ impl Routes {
     /// An endpoint came.
     pub(crate) fn endpoint_added(&mut self, id: ItemId, endpoint: &Endpoint) {
         if let Some(local) = &endpoint.local {
-            *self.endpoints.entry(local.node.clone()).or_default() += 1;
+            let count = self.endpoints.entry(local.node.clone()).or_default();
+            *count += 1;
+            self.nodes_changed |= *count == 1;
         }
         for address in routed_addresses(endpoint) {
             self.holders.insert((*address, id));
@@ -119,6 +125,7 @@ impl Routes {
             *count -= 1;
             if *count == 0 {
                 self.endpoints.remove(&local.node);
+                self.nodes_changed = true;
             }
         }
         for address in routed_addresses(endpoint) {
@@ -129,31 +136,36 @@ impl Routes {
 
     /// Tells each wanted node that exists what changed for it.
     pub(crate) fn publish(&mut self, items: &Items, symbols: &Symbols, output: &mut Output) {
-        let known = self.known_nodes();
-        let told = std::mem::replace(&mut self.told, known);
-        for gone in told.difference(&self.told) {
-            self.tell_all(gone, output, false);
+        let (came, gone) = self.changed_nodes();
+        for node in &gone {
+            self.tell_all(node, output, false);
+            self.told.remove(node);
         }
         for prefix in std::mem::take(&mut self.dirty) {
             let new = self.resolve(items, symbols, prefix);
             let old = self.published.get(&prefix).cloned().unwrap_or_default();
             if new != old {
-                tell_difference(&prefix, &old, &new, told.intersection(&self.told), output);
+                tell_difference(&prefix, &old, &new, &self.told, output);
                 self.published.remove(&prefix);
                 if new != Destination::default() {
                     self.published.insert(prefix, new);
                 }
             }
         }
-        for new in self.told.difference(&told) {
-            self.tell_all(new, output, true);
+        for node in came {
+            self.tell_all(&node, output, true);
+            self.told.insert(node);
         }
     }
 
-    /// A node exists where it has a resource or an endpoint.
-    fn known_nodes(&self) -> BTreeSet<Arc<str>> {
+    /// Wanted nodes that came and that left. A node exists where it has a resource or an endpoint.
+    fn changed_nodes(&mut self) -> (BTreeSet<Arc<str>>, BTreeSet<Arc<str>>) {
+        if !std::mem::take(&mut self.nodes_changed) {
+            return (BTreeSet::new(), BTreeSet::new());
+        }
         let by_resource = self.nodes.keys().filter(|name| self.wanted.want(name));
-        by_resource.chain(self.endpoints.keys()).cloned().collect()
+        let known: BTreeSet<_> = by_resource.chain(self.endpoints.keys()).cloned().collect();
+        (&known - &self.told, &self.told - &known)
     }
 
     /// Everything to a node that came, or nothing any more to one that left.
@@ -212,17 +224,24 @@ fn routed_addresses(endpoint: &Endpoint) -> impl Iterator<Item = &IpAddr> {
     endpoint.addresses.iter().filter(|_| endpoint.is_workload)
 }
 
+/// Tells nodes what changed for them: all, or those at the destination where nothing changed elsewhere.
 fn tell_difference<'a>(
     prefix: &IpNet,
-    old: &Destination,
-    new: &Destination,
-    nodes: impl Iterator<Item = &'a Arc<str>>,
+    old: &'a Destination,
+    new: &'a Destination,
+    nodes: &'a BTreeSet<Arc<str>>,
     output: &mut Output,
 ) {
-    for node in nodes {
+    let mut tell = |node| {
         let route = new.seen_from(node);
         if route != old.seen_from(node) {
             output.delta(node).routes.insert(*prefix, route);
         }
+    };
+    if old.elsewhere == new.elsewhere {
+        let at = old.at.keys().chain(new.at.keys()).collect::<BTreeSet<_>>();
+        at.into_iter().filter(|node| nodes.contains(*node)).for_each(tell);
+    } else {
+        nodes.iter().for_each(&mut tell);
     }
 }
