@@ -28,7 +28,7 @@ pub enum Error {
     },
     /// The kernel refuses what every node needs.
     #[error(
-        "the kernel refuses {object} of nftables table inet cattail: {reason}; it needs nf_tables with inet tables, sets and connection tracking"
+        "the kernel refuses {object} in nftables table inet cattail: {reason}; it needs nf_tables with inet tables, sets and connection tracking"
     )]
     Refused {
         /// The chain, set or table.

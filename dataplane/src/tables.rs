@@ -49,7 +49,7 @@ impl Tables {
             match self.transact(&scope, None)? {
                 Outcome::Done(changes) => return Ok(changes),
                 Outcome::Reduced => self.widen(&mut scope),
-                Outcome::Outdated => {}
+                Outcome::Outdated => return self.resync(),
             }
         }
     }
@@ -148,7 +148,7 @@ impl Tables {
             }
             let is_ours_alone = self.owner(touched) == Object::Table && self.is_desired(touched);
             if index == 0 && (is_ours_alone || self.refused.contains_key(touched)) {
-                return Err(Error::Refused { object: format!("{touched:?}"), reason: refusal.reason() });
+                return Err(Error::Refused { object: touched.to_string(), reason: refusal.reason() });
             }
             if !is_ours_alone && !self.refused.contains_key(touched) {
                 self.refused.insert(touched.clone(), refusal.reason());

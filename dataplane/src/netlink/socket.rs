@@ -88,24 +88,35 @@ impl Socket {
         MessageWriter::new(self.next_sequence)
     }
 
-    /// Sends messages of which each, or at least the last to be answered, asks for an acknowledgement, and gathers
-    /// refusals until `acknowledgements` answers have come or nothing more is queued.
+    /// Sends messages and gathers refusals until `acknowledgements` answers have come and nothing more is queued.
     pub(crate) fn exchange(&mut self, writer: &MessageWriter, acknowledgements: usize) -> io::Result<Vec<Refusal>> {
         self.send(writer)?;
         let mut refusals = Vec::new();
         let mut answers = 0;
+        let mut overrun = None;
         let mut datagram = Vec::new();
-        // The first answer is waited for; a transaction that fails has more, and they are all queued already.
-        while self.receive(&mut datagram, answers >= acknowledgements)? {
-            for message in Message::all(&datagram).filter(|message| message.kind == NLMSG_ERROR) {
+        loop {
+            // The first answers are waited for; a transaction that fails has more, and they are all queued already.
+            match self.receive(&mut datagram, answers >= acknowledgements || overrun.is_some()) {
+                Ok(true) => {}
+                Ok(false) => break,
+                // More errors than there is room for: those that there was room for are the first ones.
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => overrun = Some(error),
+                Err(error) => return Err(error),
+            }
+            let of_these = |message: &Message<'_>| writer.index_of(message.sequence) < writer.count();
+            for message in Message::all(&datagram).filter(|message| message.kind == NLMSG_ERROR && of_these(message)) {
                 answers += 1;
                 refusals.extend(refusal(&message));
             }
         }
-        Ok(refusals)
+        match overrun {
+            Some(error) if refusals.is_empty() => Err(error),
+            _ => Ok(refusals),
+        }
     }
 
-    /// Asks for a listing and hands each of its messages to `take`. `clear` is called before each attempt.
+    /// Asks for a listing and hands each of its messages to `take`; begins again where the subject changed meanwhile.
     pub(crate) fn dump<T>(
         &mut self,
         request: impl Fn(&mut MessageWriter),

@@ -1,6 +1,6 @@
 //! One transaction: everything in it happens at once or not at all.
 
-use std::io;
+use std::{fmt, io};
 
 #[allow(clippy::wildcard_imports, reason = "the kernel's numbers go by the kernel's own names")]
 use super::number::*;
@@ -22,6 +22,16 @@ pub(crate) enum Touched {
     Table,
     Chain(Name),
     Set(Name),
+}
+
+impl fmt::Display for Touched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table => f.write_str("the table"),
+            Self::Chain(name) => write!(f, "chain {name}"),
+            Self::Set(name) => write!(f, "set {name}"),
+        }
+    }
 }
 
 /// Messages of one transaction, gathered.

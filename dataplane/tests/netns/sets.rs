@@ -123,14 +123,14 @@ fn ports_set() -> SetChange {
 #[test]
 fn one_refused_rule_closes_its_policy_and_nothing_else() {
     let mut world = world();
-    let bad = || with_policy("Bad", vec![every(Allow), from_set(Deny, "n:ports")], vec![]);
-    let applied = world.try_apply(&merge([
+    let intent = merge([
         with_set("n:ports", ports_set()),
-        bad(),
+        with_policy("Bad", vec![every(Allow), from_set(Deny, "n:ports")], vec![]),
         with_policy("Good", vec![tcp(Allow, 80)], vec![every(Allow)]),
         workload("a", &A, &[tier(&["Bad", "Good"])], &[]),
         workload("b", &B, &[tier(&["Good"])], &[tier(&["Good"])]),
-    ]));
+    ]);
+    let applied = world.try_apply(&intent);
     assert_eq!(applied.failures.len(), 1, "{:?}", applied.failures);
     assert_eq!(applied.failures[0].object, Object::Policy("Bad".into()));
     assert!(applied.failures[0].reason.contains("No such file"), "{}", applied.failures[0].reason);
@@ -141,7 +141,12 @@ fn one_refused_rule_closes_its_policy_and_nothing_else() {
     let applied = world.try_apply(&with_policy("Good", vec![tcp(Deny, 81), tcp(Allow, 80)], vec![every(Allow)]));
     assert_eq!(applied.failures.len(), 1);
     assert!(applied.rule_changes > 0);
-    // A restart comes to the same.
+    // A restart comes to the same and leaves it closed.
+    world.try_apply(&intent);
+    world.restart(dataplane::Config::default());
+    let applied = world.try_apply(&intent);
+    assert_eq!((applied.failures.len(), applied.rule_changes), (1, 0));
+    assert_no_tcp(world.pod("b"), A[0], 80);
     let applied = world.apply(&with_policy("Bad", vec![tcp(Allow, 80)], vec![]));
     assert!(applied.rule_changes > 0);
     assert_tcp(world.pod("b"), A[0], 80);
