@@ -120,6 +120,18 @@ fn bad_documents_are_rejected_alone_with_line_and_field() {
 }
 
 #[test]
+fn documents_of_one_resource_are_written_in_their_order() {
+    let store = MemoryStore::default();
+    let told = cattailctl(&store, "apply -f -", &[TIER, &TIER.replace("100", "50"), TIER].join("---\n"));
+    assert_done(
+        &told,
+        "Tier/security created at revision 1\nTier/security updated at revision 2\nTier/security updated at revision \
+         3\n",
+    );
+    assert_eq!(store.value("Tier/security")["spec"]["order"], 100);
+}
+
+#[test]
 fn nothing_to_do_is_a_failure() {
     let told = cattailctl(&MemoryStore::default(), "apply -f -", "# nothing\n");
     assert_eq!((told.succeeded, told.err.as_str()), (false, "nothing to do: there is no document in what was given\n"));
