@@ -4,10 +4,11 @@
 //! node never get here.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
+use hashbrown::HashMap;
 use model::{
     intent::{PolicyId, TierIntent},
     resource::TierSpec,

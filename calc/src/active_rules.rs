@@ -3,11 +3,9 @@
 //! Rules wait until a node needs their source; only then their sets are made. Which node needs what is decided by the
 //! output; this room keeps one version for all of them.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
+use hashbrown::HashMap;
 use model::intent::{PolicyId, PolicyIntent, ProfileId, RuleIntent, SetId};
 
 use crate::{

@@ -9,11 +9,12 @@ mod intake;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 use model::{
     Key,
     intent::{Delta, EndpointId, ProfileId},

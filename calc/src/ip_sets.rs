@@ -6,8 +6,9 @@
 mod definition;
 mod members;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
+use hashbrown::HashMap;
 use model::intent::{IpSet, SetId, SetMember};
 
 pub(crate) use self::definition::{Definitions, SetContent, SetDefinition};

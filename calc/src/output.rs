@@ -4,10 +4,11 @@
 //! source or a set reaches a node with its first reference and leaves with the last.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
+use hashbrown::HashMap;
 use model::intent::{Delta, EndpointId, EndpointIntent, IpSet, ProfileId, SetChange, SetId, SetMember};
 
 use crate::{

@@ -1,7 +1,8 @@
 //! Tiers, and the order in which policies are asked.
 
-use std::{cmp::Ordering, collections::HashMap, sync::Arc};
+use std::{cmp::Ordering, sync::Arc};
 
+use hashbrown::HashMap;
 use model::{
     Key,
     intent::DefaultAction,

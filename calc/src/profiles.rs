@@ -1,10 +1,8 @@
 //! Profiles by name. Namespaces and service accounts are profiles too, by names of their own.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::LazyLock,
-};
+use std::{collections::BTreeMap, sync::LazyLock};
 
+use hashbrown::HashMap;
 use model::{Key, Kind, resource::Labels};
 
 use crate::rules::Rules;

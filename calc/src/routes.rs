@@ -8,11 +8,12 @@ mod blocks;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     sync::Arc,
 };
 
+use hashbrown::HashMap;
 use ipnet::IpNet;
 use model::{
     Key,

@@ -1,8 +1,9 @@
 //! What sets hold, said once: equal demands of many rules are one definition with one identity.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use hashbrown::HashMap;
 use model::intent::{Protocol, SetId};
 use selector::Selector;
 use sha2::{Digest, Sha224};

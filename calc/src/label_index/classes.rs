@@ -1,12 +1,8 @@
 //! Classes of things with the same labels and profiles, and where labels lead to them.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    hash::BuildHasher,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, hash::BuildHasher, sync::Arc};
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use model::resource::Labels;
 use selector::{Labels as LookUp, Restriction};
 

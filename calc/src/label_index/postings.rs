@@ -1,6 +1,8 @@
 //! From labels to whatever carries them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+
+use hashbrown::HashMap;
 
 use crate::symbols::Symbol;
 

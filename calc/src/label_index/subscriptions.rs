@@ -1,7 +1,8 @@
 //! Selectors that someone watches, and the classes that each of them matches.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
+use hashbrown::HashMap;
 use selector::{Restriction, Selector};
 
 use super::{

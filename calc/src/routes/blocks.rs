@@ -1,11 +1,8 @@
 //! IPAM blocks and the nodes that own them.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
+use hashbrown::HashMap;
 use ipnet::IpNet;
 use model::{Key, resource::IpamBlockSpec};
 
