@@ -58,10 +58,10 @@ pub enum ConfigError {
     #[error("etcd TLS file {0} holds no PEM block {1}")]
     Pem(PathBuf, &'static str),
     /// The client could not be made: mostly credentials that etcd refused.
-    #[error("etcd at {endpoints}: {reason}")]
+    #[error("etcd at {endpoint}: {reason}")]
     Connect {
-        /// The endpoints tried.
-        endpoints: String,
+        /// The endpoint.
+        endpoint: String,
         /// What etcd or the network said.
         reason: String,
     },
@@ -78,12 +78,13 @@ impl EtcdConfig {
         self.options().map(|_| ())
     }
 
-    /// A client for all endpoints. It connects on first use, unless there is a user to log in.
-    pub(super) async fn client(&self, endpoints: &[String]) -> Result<Client, ConfigError> {
+    /// A client for one of the endpoints. It connects on first use, unless there is a user to log in.
+    ///
+    /// One and not all, because etcd-client spreads requests over its endpoints whether they are up or not.
+    pub(super) async fn client(&self, endpoint: &str) -> Result<Client, ConfigError> {
         let options = self.options()?;
-        Client::connect(endpoints, Some(options))
-            .await
-            .map_err(|error| ConfigError::Connect { endpoints: endpoints.join(","), reason: describe(&error) })
+        let refused = |error| ConfigError::Connect { endpoint: endpoint.to_owned(), reason: describe(&error) };
+        Client::connect([endpoint], Some(options)).await.map_err(refused)
     }
 
     fn options(&self) -> Result<ConnectOptions, ConfigError> {

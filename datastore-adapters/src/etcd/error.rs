@@ -1,4 +1,5 @@
-//! What etcd and the way to it said, in words for people; nothing is decided here.
+//! What etcd and the way to it said: in words for people, and told apart where that matters. The only file of the
+//! adapter that looks at gRPC.
 
 use std::error::Error;
 
@@ -43,4 +44,23 @@ pub(super) fn describe(error: &etcd_client::Error) -> String {
 /// Whether etcd refused because the revision asked for is gone.
 pub(super) fn is_compacted(error: &etcd_client::Error) -> bool {
     matches!(error, etcd_client::Error::GRpcStatus(status) if status.message().contains("has been compacted"))
+}
+
+/// Whether a message was refused for its size or content, on a connection that works.
+pub(super) fn is_about_the_message(error: &etcd_client::Error) -> bool {
+    let etcd_client::Error::GRpcStatus(status) = error else { return false };
+    matches!(status.code(), tonic::Code::OutOfRange | tonic::Code::ResourceExhausted)
+}
+
+/// Whether no connection came about, so that the request cannot have had an effect.
+pub(super) fn was_never_sent(error: &etcd_client::Error) -> bool {
+    let etcd_client::Error::GRpcStatus(status) = error else { return false };
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        if error.is::<tonic::ConnectError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }

@@ -1,10 +1,16 @@
 //! etcd as a [`Store`]: every write is one transaction with the comparisons that Calico makes.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use etcd_client::{
-    Client, Compare, CompareOp, GetOptions, GetResponse, KeyValue, Txn, TxnOp, TxnOpResponse, TxnResponse,
+    Client, Compare, CompareOp, GetOptions, GetResponse, KeyValue, KvClient, Txn, TxnOp, TxnOpResponse, TxnResponse,
 };
 use futures_util::future::try_join_all;
 use model::{Key, Kind, Version};
@@ -12,7 +18,7 @@ use tokio::time::timeout;
 
 use super::{
     EtcdConfig, document,
-    error::describe,
+    error::{describe, was_never_sent},
     layout,
     wire::{prefix_end, signed, version},
 };
@@ -34,7 +40,10 @@ const TOO_LARGE: [&str; 4] =
 /// Reads and writes resources in etcd, in Calico's layout.
 #[derive(Clone)]
 pub struct EtcdStore {
-    client: Client,
+    /// One for each endpoint, so that one that is down is passed over.
+    clients: Vec<Client>,
+    /// The client that was reached last.
+    preferred: Arc<AtomicUsize>,
     /// The endpoints, for error messages.
     name: String,
 }
@@ -48,12 +57,39 @@ impl std::fmt::Debug for EtcdStore {
 impl EtcdStore {
     /// A store for this etcd. Connects on first use, unless there is a user to log in.
     pub async fn connect(config: EtcdConfig) -> Result<Self, StoreError> {
-        let name = config.name();
-        let client = answered(&name, config.client(&config.endpoints)).await?.map_err(|error| match error {
-            ConfigError::Connect { .. } => StoreError::Unavailable(error.to_string()),
-            _ => StoreError::Invalid(error.to_string()),
-        })?;
-        Ok(Self { client, name })
+        config.check().map_err(|error| StoreError::Invalid(error.to_string()))?;
+        let (mut clients, mut refusal) = (Vec::new(), None);
+        for endpoint in &config.endpoints {
+            match answered(endpoint, config.client(endpoint)).await {
+                Ok(Ok(client)) => clients.push(client),
+                Ok(Err(error)) => refusal = Some(StoreError::Unavailable(error.to_string())),
+                Err(error) => refusal = Some(error),
+            }
+        }
+        match refusal {
+            Some(refusal) if clients.is_empty() => Err(refusal),
+            _ => Ok(Self { clients, preferred: Arc::default(), name: config.name() }),
+        }
+    }
+
+    /// Asks one member after the other until one can be reached. A request that may have had an effect is not repeated.
+    async fn ask<T, F>(&self, request: impl Fn(KvClient) -> F) -> Result<Result<T, etcd_client::Error>, StoreError>
+    where
+        F: Future<Output = Result<T, etcd_client::Error>>,
+    {
+        let first = self.preferred.load(Ordering::Relaxed);
+        let mut unreachable = None;
+        for index in (first..first + self.clients.len()).map(|index| index % self.clients.len()) {
+            let kv = self.clients[index].kv_client().max_decoding_message_size(MESSAGE_MAX);
+            match answered(&self.name, request(kv)).await? {
+                Err(error) if was_never_sent(&error) => unreachable = Some(error),
+                answer => {
+                    self.preferred.store(index, Ordering::Relaxed);
+                    return Ok(answer);
+                }
+            }
+        }
+        unreachable.map(Err).ok_or_else(|| StoreError::Invalid(ConfigError::NoEndpoints.to_string()))
     }
 
     /// The path where a resource is, or would be.
@@ -86,8 +122,11 @@ impl EtcdStore {
     }
 
     async fn transaction(&self, what: &(dyn std::fmt::Display + Sync), txn: Txn) -> Result<TxnResponse, StoreError> {
-        let mut kv = self.client.kv_client().max_decoding_message_size(MESSAGE_MAX);
-        answered(&self.name, kv.txn(txn)).await?.map_err(|error| self.refused(what, &error))
+        let request = |mut kv: KvClient| {
+            let txn = txn.clone();
+            async move { kv.txn(txn).await }
+        };
+        self.ask(request).await?.map_err(|error| self.refused(what, &error))
     }
 
     async fn page(&self, kind: Kind, prefix: &str, start: Vec<u8>, at: Option<i64>) -> Result<GetResponse, StoreError> {
@@ -95,8 +134,11 @@ impl EtcdStore {
         if let Some(at) = at {
             options = options.with_revision(at);
         }
-        let mut kv = self.client.kv_client().max_decoding_message_size(MESSAGE_MAX);
-        answered(&self.name, kv.get(start, Some(options))).await?.map_err(|error| self.refused(&kind, &error))
+        let request = |mut kv: KvClient| {
+            let (start, options) = (start.clone(), options.clone());
+            async move { kv.get(start, Some(options)).await }
+        };
+        self.ask(request).await?.map_err(|error| self.refused(&kind, &error))
     }
 
     fn refused(&self, what: &(dyn std::fmt::Display + Sync), error: &etcd_client::Error) -> StoreError {

@@ -49,7 +49,8 @@ conformance! {
         stores_as_calico_does
         finds_policies_under_their_former_names
         refuses_a_name_with_a_slash
-        names_a_datastore_that_is_down;
+        names_a_datastore_that_is_down
+        passes_over_an_endpoint_that_is_down;
     source_contract:
         lists_and_then_follows
         sends_a_transaction_in_one_piece

@@ -1,7 +1,7 @@
 //! What every [`Store`] does.
 
 use bytes::Bytes;
-use datastore_adapters::{Store, StoreError, Write};
+use datastore_adapters::{EtcdConfig, EtcdStore, Store, StoreError, Write};
 use model::{Key, Kind};
 use serde_json::{Value, json};
 
@@ -186,5 +186,16 @@ pub(super) async fn names_a_datastore_that_is_down(mut peer: Peer) {
         assert!(tokio::time::Instant::now() < deadline, "{error}");
         assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+pub(super) async fn passes_over_an_endpoint_that_is_down(peer: Peer) {
+    let down = format!("http://127.0.0.1:{}", super::peer::free_port());
+    for endpoints in [vec![down.clone(), peer.endpoint()], vec![peer.endpoint(), down.clone()]] {
+        let store = EtcdStore::connect(EtcdConfig { endpoints, ..EtcdConfig::default() }).await.unwrap();
+        for _ in 0..5 {
+            let created = store.create(&tier("ops"), document("ops", 1)).await.unwrap();
+            store.delete(&tier("ops"), Some(created)).await.unwrap();
+        }
     }
 }

@@ -67,7 +67,7 @@ pub(in crate::etcd) struct Audited {
     pub keys: u64,
 }
 
-/// Why this connection is of no more use. The next one follows [`Feed::plan`].
+/// Why this connection is of no more use. The next one follows [`super::Feed::plan`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::etcd) enum Broken {
     /// History is gone; a new list closes the gap.

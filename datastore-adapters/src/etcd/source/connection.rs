@@ -12,7 +12,7 @@ use crate::{
     backoff::Backoff,
     etcd::{
         EtcdConfig,
-        error::{describe, is_compacted},
+        error::{describe, is_about_the_message, is_compacted},
         feed::{Audit, Audited, Broken, Feed, Plan},
         layout::{PREFIXES, WATCH_RANGE},
         wire::{header, prefix_end, present, signed, successor, to_message},
@@ -86,14 +86,18 @@ impl From<etcd_client::Error> for Ended {
 
 impl From<ConfigError> for Ended {
     fn from(error: ConfigError) -> Self {
-        Self::Failed(error.to_string())
+        // Who it is about is said by the caller.
+        match error {
+            ConfigError::Connect { reason, .. } => Self::Failed(reason),
+            error => Self::Failed(error.to_string()),
+        }
     }
 }
 
-/// A client for one endpoint, so that the endpoint can be told when it fails.
+/// A client for one endpoint.
 pub(super) async fn open(config: &EtcdConfig, endpoint: &str) -> Result<Client, Ended> {
     config.check()?;
-    Ok(answered(REQUEST_TIMEOUT, config.client(&[endpoint.to_owned()])).await??)
+    Ok(answered(REQUEST_TIMEOUT, config.client(endpoint)).await??)
 }
 
 impl Connection<'_> {
@@ -183,19 +187,9 @@ impl Connection<'_> {
     }
 }
 
-/// A message that is too large or makes no sense will be so again; anything else is the connection.
+/// A message that is refused for what it is will be so again; anything else is the connection.
 fn watch_failure(error: etcd_client::Error) -> Ended {
-    match &error {
-        etcd_client::Error::GRpcStatus(status) if is_about_the_message(status.code()) => {
-            Ended::WatchFailed(describe(&error))
-        }
-        _ => error.into(),
-    }
-}
-
-/// gRPC codes by which a message is refused.
-fn is_about_the_message(code: tonic::Code) -> bool {
-    matches!(code, tonic::Code::OutOfRange | tonic::Code::ResourceExhausted)
+    if is_about_the_message(&error) { Ended::WatchFailed(describe(&error)) } else { error.into() }
 }
 
 async fn answered<T>(within: Duration, request: impl Future<Output = T>) -> Result<T, Ended> {
