@@ -64,11 +64,9 @@ fn router(views: Views) -> Router {
 
 /// Ready once the kernel enforces a whole state; being cut off from typha later changes nothing about that.
 async fn readyz(State(views): State<Views>) -> impl IntoResponse {
-    match views.enforced.borrow().revision {
-        Some(_) => (StatusCode::OK, "ok\n".to_owned()),
-        None => {
-            let why = Page::of(&views).why_not_ready();
-            (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"))
-        }
+    let is_enforcing = views.enforced.borrow().revision.is_some();
+    if is_enforcing {
+        return (StatusCode::OK, "ok\n".to_owned());
     }
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", Page::of(&views).why_not_ready()))
 }

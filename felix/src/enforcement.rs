@@ -116,7 +116,7 @@ impl<K: Kernel, R: FnMut(Report) + Send> Enforcement<K, R> {
         let took = started.elapsed();
         self.schedule_retry(&outcome);
         let before = self.enforced.borrow().clone();
-        let now = after(before.clone(), revision, took, outcome);
+        let now = after(&before, revision, took, outcome);
         tell_people(&before, &now);
         if let (Some(applied_revision), Some(applied_at)) = (now.revision, now.applied_at) {
             (self.report)(Report { applied_revision, applied_at, failures: now.failures.clone() });
@@ -158,14 +158,16 @@ pub(crate) enum Ended {
 }
 
 /// The kernel enforces a revision only once an apply came through; what fails in it is told beside it.
-fn after(before: Enforced, revision: Version, took: Duration, outcome: Outcome) -> Enforced {
-    match outcome.broken {
-        Some(reason) => Enforced { took, failures: vec![Failure { object: "kernel".to_owned(), reason }], ..before },
-        None if before.revision == Some(revision) => Enforced { took, failures: outcome.failures, ..before },
-        None => {
-            Enforced { revision: Some(revision), applied_at: Some(SystemTime::now()), took, failures: outcome.failures }
-        }
-    }
+fn after(before: &Enforced, revision: Version, took: Duration, outcome: Outcome) -> Enforced {
+    let (revision, applied_at) = match outcome.broken {
+        None if before.revision != Some(revision) => (Some(revision), Some(SystemTime::now())),
+        _ => (before.revision, before.applied_at),
+    };
+    let failures = match outcome.broken {
+        Some(reason) => vec![Failure { object: "kernel".to_owned(), reason }],
+        None => outcome.failures,
+    };
+    Enforced { revision, applied_at, took, failures }
 }
 
 /// Each failure is said once, and its end too.
@@ -178,9 +180,10 @@ fn tell_people(before: &Enforced, now: &Enforced) {
     }
     if now.revision != before.revision {
         let (revision, took_ms) = (now.revision, now.took.as_secs_f64() * 1000.0);
-        match before.revision {
-            None => tracing::info!(revision, took_ms, "the kernel enforces the whole state"),
-            Some(_) => tracing::debug!(revision, took_ms, "the kernel enforces a later revision"),
+        if before.revision.is_none() {
+            tracing::info!(revision, took_ms, "the kernel enforces the whole state");
+        } else {
+            tracing::debug!(revision, took_ms, "the kernel enforces a later revision");
         }
     }
 }

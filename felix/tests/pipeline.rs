@@ -121,7 +121,7 @@ async fn a_policy_reaches_the_node_and_leaves_it() {
     path.reach(4).await;
     let id = PolicyId::from(policy().to_string().as_str());
     let endpoint = path.enforced.endpoints.values().next().unwrap().clone();
-    assert_eq!(endpoint.ingress[0].policies, [id.clone()]);
+    assert_eq!(endpoint.ingress[0].policies, std::slice::from_ref(&id));
     let allow = &path.enforced.policies[&id].ingress[0];
     assert_eq!(path.enforced.ip_sets.len(), 1, "the clients' addresses: {allow:?}");
 

@@ -61,16 +61,21 @@ impl Metrics {
     fn refresh(&self, views: &Views) {
         let agent = views.agent.borrow();
         self.connected.set(i64::from(agent.connected.is_some()));
-        self.revision.set(agent.revision.unwrap_or_default() as i64);
+        self.revision.set(level(agent.revision.unwrap_or_default()));
         self.upstream_age_seconds.set(agent.upstream_age.as_secs_f64());
-        self.rejected.set(agent.rejected.len() as i64);
+        self.rejected.set(level(agent.rejected.len()));
         let enforced = views.enforced.borrow();
-        self.applied_revision.set(enforced.revision.unwrap_or_default() as i64);
+        self.applied_revision.set(level(enforced.revision.unwrap_or_default()));
         self.apply_seconds.set(enforced.took.as_secs_f64());
         let applied_at = enforced.applied_at.unwrap_or(UNIX_EPOCH);
         self.since_applied_seconds.set(SystemTime::now().duration_since(applied_at).unwrap_or_default().as_secs_f64());
-        self.failures.set(enforced.failures.len() as i64);
+        self.failures.set(level(enforced.failures.len()));
     }
+}
+
+/// A gauge's number; those that it cannot hold do not occur.
+fn level(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
 }
 
 fn gauge(registry: &mut Registry, name: &str, help: &str) -> Gauge {

@@ -224,8 +224,8 @@ mod tests {
     fn long_strings_have_their_length_in_many_bytes() {
         let mut block = BytesMut::new();
         put_literal(&mut block, &[], &"x".repeat(127 + 200));
-        // RFC 7541 section 5.1, with a prefix of seven bits.
-        assert_eq!(block[..3], [0x7f, 0x80 | 72, 1]);
+        // RFC 7541 section 5.1, with a prefix of seven bits: 127, then 200 in groups of seven, lowest first.
+        assert_eq!(block[..3], [0x7f, 0xc8, 1]);
     }
 
     proptest! {
