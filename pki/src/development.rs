@@ -1,26 +1,21 @@
 //! A certificate authority for one machine: quickstart, tests and load tests. Not for production, where the key of a
 //! CA is kept elsewhere.
 
+mod request;
+
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
-    time::{Duration, SystemTime},
 };
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, SanType,
-};
+use rcgen::{BasicConstraints, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
 use thiserror::Error;
 
+pub use self::request::Request;
 use crate::Files;
 
-/// How far before the present development certificates begin: clocks of virtual machines differ a little.
-const BACKDATED: Duration = Duration::from_hours(1);
-/// How long development certificates last: longer than anyone leaves a playground running.
-const LIFETIME: Duration = Duration::from_hours(30 * 24);
 /// Private keys are for their owner alone.
 const KEY_MODE: u32 = 0o600;
 /// Certificates are for everybody.
@@ -29,21 +24,6 @@ const CERTIFICATE_MODE: u32 = 0o644;
 /// A certificate authority that lives in memory.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
-}
-
-/// What a certificate shall say.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// The subject's common name.
-    pub common_name: String,
-    /// A URI among the alternative names.
-    pub uri_san: Option<String>,
-    /// DNS names and addresses among the alternative names.
-    pub hosts: Vec<String>,
-    /// From when it is valid.
-    pub not_before: SystemTime,
-    /// Until when it is valid.
-    pub not_after: SystemTime,
 }
 
 /// A certificate with its key.
@@ -109,32 +89,6 @@ impl Authority {
         write(&files.cert, &issued.certificate_pem, CERTIFICATE_MODE)?;
         write(&files.key, &issued.key_pem, KEY_MODE)?;
         Ok(files)
-    }
-}
-
-impl Request {
-    /// A certificate for a common name, valid from now.
-    pub fn named(common_name: impl Into<String>) -> Self {
-        let now = SystemTime::now();
-        Self {
-            common_name: common_name.into(),
-            uri_san: None,
-            hosts: Vec::new(),
-            not_before: now - BACKDATED,
-            not_after: now + LIFETIME,
-        }
-    }
-
-    fn params(&self) -> Result<CertificateParams, IssueError> {
-        let mut params = CertificateParams::new(self.hosts.clone())?;
-        params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, self.common_name.clone());
-        if let Some(uri) = &self.uri_san {
-            params.subject_alt_names.push(SanType::URI(uri.as_str().try_into()?));
-        }
-        params.not_before = self.not_before.into();
-        params.not_after = self.not_after.into();
-        Ok(params)
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Args {
     datastore: Datastore,
 
     #[command(flatten)]
-    listen: Listen,
+    addresses: Addresses,
 
     #[command(flatten)]
     tls: Tls,
@@ -77,7 +77,7 @@ struct Datastore {
 
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Addresses")]
-struct Listen {
+struct Addresses {
     /// Where agents connect.
     #[arg(long, env = "TYPHA_LISTEN", value_name = "ADDRESS:PORT", default_value = "0.0.0.0:5473")]
     listen: SocketAddr,
@@ -137,17 +137,17 @@ impl Args {
 
     /// What the server is told.
     pub(crate) fn into_config(self) -> Config {
-        let Self { datastore, listen, tls, name, log_format: _ } = self;
+        let Self { datastore, addresses, tls, name, log_format: _ } = self;
         let common_names = tls.client_cn.into_iter().map(PeerName::CommonName);
         let uris = tls.client_uri_san.into_iter().map(PeerName::UriSan);
         Config {
             name: name.unwrap_or_else(host_name),
-            listen: listen.listen,
-            admin_listen: Some(listen.admin_listen),
+            listen: addresses.listen,
+            admin_listen: Some(addresses.admin_listen),
             files: Files { cert: tls.cert_file, key: tls.key_file, ca: tls.ca_file },
             peers: common_names.chain(uris).fold(Peers::default(), Peers::or),
             limits: Limits {
-                drain: Duration::from_secs(listen.drain_secs),
+                drain: Duration::from_secs(addresses.drain_secs),
                 stale_after: Duration::from_secs(datastore.stale_after_secs),
                 ..Limits::default()
             },

@@ -1,5 +1,8 @@
 //! Who is connected, how far each one is, and what the nodes report to enforce.
 
+mod report;
+mod status;
+
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +18,11 @@ use std::{
 
 use dashmap::{DashMap, mapref::entry::Entry};
 use model::Version;
-use serde::Serialize;
+
+pub use self::{
+    report::{Failure, Report},
+    status::{Acks, ClientStatus, Totals},
+};
 
 /// How many nodes that lag behind are named in a summary; the list of clients names them all.
 const LAGGING_NAMED: usize = 10;
@@ -25,10 +32,14 @@ const LAGGING_NAMED: usize = 10;
 pub struct Clients {
     by_node: DashMap<Arc<str>, Arc<Client>>,
     next_id: AtomicU64,
-    /// Bytes handed out to all clients ever.
-    sent_bytes: AtomicU64,
-    /// Messages handed out to all clients ever.
-    sent_messages: AtomicU64,
+    /// See [`Totals`].
+    bytes: AtomicU64,
+    /// See [`Totals`].
+    messages: AtomicU64,
+    /// See [`Totals`].
+    snapshots: AtomicU64,
+    /// See [`Totals`].
+    resumes: AtomicU64,
 }
 
 /// What is known of one stream.
@@ -42,62 +53,6 @@ struct Client {
     /// Up to which revision everything was handed out.
     position: AtomicU64,
     report: Mutex<Option<Report>>,
-}
-
-/// What a node says that its kernel enforces.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// The revision whose consequences are enforced.
-    pub applied_revision: Version,
-    /// When that was reached, by the node's clock.
-    pub applied_at_unix_ms: u64,
-    /// What could not be enforced.
-    pub failures: Vec<Failure>,
-}
-
-/// Something that a node could not enforce.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Failure {
-    /// The resource's key, or the kernel object's name.
-    pub object: String,
-    /// Why, for people.
-    pub reason: String,
-}
-
-/// One client, for people and their tools.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ClientStatus {
-    /// The node that it serves.
-    pub node: String,
-    /// Where it connects from.
-    pub address: SocketAddr,
-    /// Its software.
-    pub version: String,
-    /// Since when it is connected.
-    pub connected_at_unix_ms: u64,
-    /// Up to which revision everything was handed out to it.
-    pub position_revision: Version,
-    /// The revision that it reports to enforce; `null` before its first report.
-    pub applied_revision: Option<Version>,
-    /// When it reached that, by its own clock.
-    pub applied_at_unix_ms: Option<u64>,
-    /// What it could not enforce.
-    pub failures: Vec<Failure>,
-}
-
-/// "Revision R is enforced by so many of so many."
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Acks {
-    /// The revision of the last change.
-    pub revision: Version,
-    /// How many clients report to enforce it.
-    pub applied: usize,
-    /// How many clients there are.
-    pub clients: usize,
-    /// How many clients could not enforce something.
-    pub failing: usize,
-    /// Some of those that do not enforce it yet.
-    pub lagging: Vec<String>,
 }
 
 impl Clients {
@@ -133,9 +88,14 @@ impl Clients {
         self.by_node.is_empty()
     }
 
-    /// Bytes and messages handed out to all clients ever.
-    pub fn sent(&self) -> (u64, u64) {
-        (self.sent_bytes.load(Ordering::Relaxed), self.sent_messages.load(Ordering::Relaxed))
+    /// What was handed out to all clients ever.
+    pub fn totals(&self) -> Totals {
+        Totals {
+            bytes: self.bytes.load(Ordering::Relaxed),
+            messages: self.messages.load(Ordering::Relaxed),
+            snapshots: self.snapshots.load(Ordering::Relaxed),
+            resumes: self.resumes.load(Ordering::Relaxed),
+        }
     }
 
     /// Every client, ordered by node.
@@ -192,10 +152,18 @@ pub struct Registration {
 }
 
 impl Registration {
+    /// The client was told what it gets: a snapshot, or what changed.
+    pub fn began(&self, is_snapshot: bool, bytes: usize) {
+        let count = if is_snapshot { &self.clients.snapshots } else { &self.clients.resumes };
+        count.fetch_add(1, Ordering::Relaxed);
+        tracing::info!(client = %self, "{}", if is_snapshot { "gets a snapshot" } else { "gets what changed" });
+        self.sent(bytes, 0);
+    }
+
     /// Something was handed out to the client, which is now at `position`.
     pub fn sent(&self, bytes: usize, position: Version) {
-        self.clients.sent_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.clients.sent_messages.fetch_add(1, Ordering::Relaxed);
+        self.clients.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.clients.messages.fetch_add(1, Ordering::Relaxed);
         self.client.position.store(position, Ordering::Relaxed);
     }
 }

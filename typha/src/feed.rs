@@ -88,9 +88,10 @@ impl Feed {
     }
 
     fn on_items(&mut self, items: &[model::Update]) -> News {
-        match &mut self.relist {
-            Some(relist) => relist.items(items),
-            None => tracing::error!("the datastore's adapter sent a part of a list that it did not begin"),
+        if let Some(relist) = &mut self.relist {
+            relist.items(items);
+        } else {
+            tracing::error!("the datastore's adapter sent a part of a list that it did not begin");
         }
         News::Freshness
     }

@@ -84,13 +84,15 @@ impl Collector for Sizes {
         gauge("last_change_revision", "The revision of the last change", view.last_change() as f64)?;
         gauge("in_sync", "Whether the datastore's whole state is known", f64::from(u8::from(latest.in_sync)))?;
         gauge("upstream_age_seconds", "Since the datastore last proved to be alive", age_seconds)?;
-        let (bytes, messages) = self.clients.sent();
+        let totals = self.clients.totals();
         let mut counter = |name: &str, help: &str, value: u64| {
             let encoder = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             ConstCounter::new(value).encode(encoder)
         };
-        counter("sent_bytes", "Bytes of messages handed out to clients, before TLS", bytes)?;
-        counter("sent_messages", "Messages handed out to clients", messages)?;
+        counter("sent_bytes", "Bytes of messages handed out to clients, before TLS", totals.bytes)?;
+        counter("sent_messages", "Messages handed out to clients", totals.messages)?;
+        counter("snapshots", "Streams that began with a snapshot", totals.snapshots)?;
+        counter("resumes", "Streams that went on from the client's position", totals.resumes)?;
         counter("written_bytes", "Encoded bytes of all entries ever written", view.written_bytes())
     }
 }

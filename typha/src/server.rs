@@ -108,7 +108,8 @@ impl Server {
         });
         let mut acceptor = JoinSet::new();
         acceptor.spawn(Acceptor::new(Arc::clone(&shared), tls, stop.clone()).run(listener));
-        tracing::info!(%address, name = %shared.config.name, "typha serves");
+        let name = shared.config.name.as_str();
+        tracing::info!(name, %address, admin = admin_address.map(tracing::field::display), "typha serves");
         Ok(Self { address, admin_address, shared, stop, acceptor, tasks })
     }
 

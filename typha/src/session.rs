@@ -5,7 +5,9 @@
 //! No I/O and no clock here: `body` is the shell.
 
 mod body;
+mod ending;
 mod start;
+mod stream;
 
 #[cfg(test)]
 mod tests;
@@ -17,23 +19,22 @@ use std::{
 
 use bytes::Bytes;
 use model::{Version, digest::Digest};
-use proto::sync::v1 as wire;
+use proto::sync::v1::{self as wire, begin::Mode};
 
 pub(crate) use self::body::SessionBody;
-use self::start::{Start, start};
+pub use self::ending::Ending;
+use self::{
+    start::{Start, start},
+    stream::{Next, Stream},
+};
 use crate::{
-    batch::{Batches, Wanted, frame},
+    batch::{Batches, frame},
     feed::Published,
-    store::{Cursor, View},
 };
 
 /// For how many beats (of 5 s) a client may wait for this replica to become in sync, or to catch up with the client's
 /// position. Afterwards another replica is the better choice.
 const PATIENCE_BEATS: u64 = 2;
-
-/// Ages in checkpoints are rounded down to this, so that sessions can share batches. Whoever acts on the age does so
-/// after many seconds.
-const AGE_STEP_MS: u64 = 1000;
 
 /// Where a client says that it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,43 +59,14 @@ pub struct Drain {
 /// What to do next for the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// Send this, with which the stream begins, or begins anew; then ask again.
+    Begin(Mode, Bytes),
     /// Send this; then ask again.
     Send(Bytes),
     /// Nothing to send until the state changes.
     Wait,
     /// End the stream.
     End(Ending),
-}
-
-/// Why the server ends a stream. All of them mean "try another replica".
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Ending {
-    /// This replica has not read the datastore yet.
-    #[error("{server} has not read the datastore yet: {complaint}")]
-    NotInSync {
-        /// The replica.
-        server: Arc<str>,
-        /// What keeps it.
-        complaint: String,
-    },
-    /// The client has seen more than this replica.
-    #[error("{server} is at revision {revision} and the client at {position}; it would take the client back in time")]
-    Behind {
-        /// The replica.
-        server: Arc<str>,
-        /// Where it stands.
-        revision: Version,
-        /// Where the client stands.
-        position: Version,
-    },
-    /// The server drains.
-    #[error("{server} is going away: {reason}")]
-    Draining {
-        /// The replica.
-        server: Arc<str>,
-        /// Why.
-        reason: String,
-    },
 }
 
 /// One client's stream.
@@ -117,19 +89,6 @@ enum Phase {
     Streaming(Stream),
 }
 
-struct Stream {
-    /// The line of history that the client follows.
-    epoch: u64,
-    /// What was sent.
-    cursor: Cursor,
-    /// When the client began to look: what was deleted by then, it never saw.
-    tombstones_after: Version,
-    /// While the client gets a snapshot: the revision at which it will be whole.
-    snapshot: Option<Version>,
-    /// The beat of the last checkpoint.
-    told_at_beat: Option<u64>,
-}
-
 impl Session {
     /// A session for a client that stands at `position`, or nowhere.
     pub fn new(server: Arc<str>, position: Option<Position>) -> Self {
@@ -139,8 +98,8 @@ impl Session {
     /// Up to which revision everything was handed out; 0 before the first checkpoint.
     pub fn position(&self) -> Version {
         match &self.phase {
-            Phase::Streaming(Stream { snapshot: None, cursor, .. }) => cursor.complete_to(),
-            Phase::Starting { .. } | Phase::Streaming(_) => 0,
+            Phase::Streaming(stream) => stream.position(),
+            Phase::Starting { .. } => 0,
         }
     }
 
@@ -179,8 +138,8 @@ impl Session {
 
     fn begin(&mut self, latest: &Published, start: Start, batches: &Batches) -> Step {
         let (mode, stream) = match start {
-            Start::Resume(revision) => (wire::begin::Mode::Resume, Stream::resume(&latest.view, revision)),
-            _ => (wire::begin::Mode::Snapshot, Stream::snapshot(&batches.snapshot(&latest.view))),
+            Start::Resume(revision) => (Mode::Resume, Stream::resume(&latest.view, revision)),
+            _ => (Mode::Snapshot, Stream::snapshot(&batches.snapshot(&latest.view))),
         };
         self.phase = Phase::Streaming(stream);
         let begin = wire::Begin {
@@ -188,7 +147,7 @@ impl Session {
             datastore_id: latest.view.datastore_id(),
             server: self.server.to_string(),
         };
-        Step::Send(frame(&wire::Batch { begin: Some(begin), ..wire::Batch::default() }))
+        Step::Begin(mode, frame(&wire::Batch { begin: Some(begin), ..wire::Batch::default() }))
     }
 
     fn tell_to_go(&self, drain: &Drain) -> Step {
@@ -199,73 +158,4 @@ impl Session {
         let go_away = wire::GoAway { reason: drain.reason.clone(), within_ms };
         Step::Send(frame(&wire::Batch { go_away: Some(go_away), ..wire::Batch::default() }))
     }
-}
-
-/// What a stream needs next.
-enum Next {
-    Batch(Bytes),
-    /// The client's place in history is gone.
-    StartOver,
-    Nothing,
-}
-
-impl Stream {
-    fn resume(view: &View, revision: Version) -> Self {
-        let cursor = Cursor::after(revision);
-        Self { epoch: view.epoch(), cursor, tombstones_after: revision, snapshot: None, told_at_beat: None }
-    }
-
-    fn snapshot(view: &View) -> Self {
-        Self {
-            epoch: view.epoch(),
-            cursor: Cursor::after(0),
-            tombstones_after: view.revision(),
-            snapshot: Some(view.revision()),
-            told_at_beat: None,
-        }
-    }
-
-    fn next(&mut self, latest: &Published, batches: &Batches, now: Instant) -> Next {
-        let view = &latest.view;
-        if self.epoch != view.epoch() || self.tombstones_after.max(self.cursor.complete_to()) < view.floor() {
-            return Next::StartOver;
-        }
-        let target = self.target(view, batches);
-        let is_told = self.told_at_beat.is_some_and(|beat| latest.beat <= beat);
-        if is_told && self.cursor.covers(target.revision()) {
-            return Next::Nothing;
-        }
-        // A shared snapshot may be a little old. The client is told where it is only when it has the rest too: it may
-        // have seen that already, before it lost its state.
-        let is_latest = target.revision() == view.revision();
-        let wanted = Wanted {
-            cursor: self.cursor.clone(),
-            tombstones_after: self.tombstones_after,
-            checkpoint_age_ms: is_latest.then(|| upstream_age_ms(latest, now)),
-        };
-        let batch = batches.next(&target, &wanted);
-        self.cursor = batch.next;
-        if self.cursor.covers(target.revision()) {
-            self.tombstones_after = self.cursor.complete_to();
-            self.snapshot = None;
-            self.told_at_beat = is_latest.then_some(latest.beat);
-        }
-        Next::Batch(batch.bytes)
-    }
-
-    /// The view that the next batch leads to. For a snapshot it is the one that others are getting too. Where that was
-    /// replaced meanwhile, the client goes on in the newer one: what it has that changed since is further down there.
-    fn target(&mut self, latest: &Arc<View>, batches: &Batches) -> Arc<View> {
-        if self.snapshot.is_none() {
-            return Arc::clone(latest);
-        }
-        let view = batches.snapshot(latest);
-        self.snapshot = Some(view.revision());
-        view
-    }
-}
-
-fn upstream_age_ms(latest: &Published, now: Instant) -> u64 {
-    let age_ms = latest.upstream_age(now).map_or(u64::MAX, |age| age.as_millis() as u64);
-    age_ms / AGE_STEP_MS * AGE_STEP_MS
 }

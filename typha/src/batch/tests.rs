@@ -43,7 +43,8 @@ fn a_range_becomes_messages_of_bounded_length_with_one_checkpoint_at_the_end() {
         let batch = batches.next(&view, &wanted);
         let message = decode(&batch);
         assert!(message.entries.iter().map(wire::Entry::encoded_len).sum::<usize>() <= SMALL);
-        (revisions.extend(message.entries.iter().map(|entry| entry.revision)), messages += 1);
+        revisions.extend(message.entries.iter().map(|entry| entry.revision));
+        messages += 1;
         wanted.cursor = batch.next;
         if let Some(checkpoint) = message.checkpoint {
             break checkpoint;

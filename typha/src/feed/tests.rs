@@ -62,12 +62,12 @@ fn age_counts_from_the_last_proof_of_life() {
 fn a_datastore_that_went_back_is_not_followed_and_not_called_alive() {
     let (mut feed, start) = (Feed::new(), Instant::now());
     list(&mut feed, 9, vec![put("a", 8)], start);
-    let later = start + Duration::from_secs(60);
+    let later = start + Duration::from_mins(1);
     feed.on(SourceEvent::Init { datastore_id: 1 }, start);
     assert_eq!(feed.on(SourceEvent::InitDone { revision: 4 }, later), News::Freshness);
     let state = feed.state(0);
     assert_eq!((state.view.revision(), state.view.keys()), (9, 1));
-    assert_eq!(state.upstream_age(later), Some(Duration::from_secs(60)));
+    assert_eq!(state.upstream_age(later), Some(Duration::from_mins(1)));
     assert!(state.complaint.is_some_and(|complaint| complaint.contains("revision 4")));
 }
 

@@ -6,7 +6,7 @@ use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
-    task::JoinSet,
+    task::{JoinError, JoinSet},
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -40,15 +40,21 @@ impl Acceptor {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break,
-                Some(_) = self.connections.join_next(), if !self.connections.is_empty() => {}
+                Some(ended) = self.connections.join_next() => log_panic(&ended),
                 accepted = listener.accept() => self.accept(accepted).await,
             }
         }
         drop(listener);
         let within = self.door.shared.config.limits.drain;
-        if timeout(within, async { while self.connections.join_next().await.is_some() {} }).await.is_err() {
+        if timeout(within, self.emptied()).await.is_err() {
             tracing::warn!(connections = self.connections.len(), "clients did not leave in time; closing");
             self.connections.shutdown().await;
+        }
+    }
+
+    async fn emptied(&mut self) {
+        while let Some(ended) = self.connections.join_next().await {
+            log_panic(&ended);
         }
     }
 
@@ -64,5 +70,12 @@ impl Acceptor {
                 sleep(PAUSE_AFTER_ERROR).await;
             }
         }
+    }
+}
+
+/// A panic ends one connection. It is a defect all the same.
+fn log_panic(ended: &Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!("a connection's task failed: {error}");
     }
 }

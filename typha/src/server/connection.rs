@@ -116,11 +116,28 @@ impl Connection {
                 }
             }
         };
-        if let Err(error) = ended.map_err(|error| describe(&error)) {
-            self.door.shared.rejections.reject("protocol", self.address, &error);
+        if let Err(error) = ended {
+            self.ended_badly(&error);
         }
         streams.ended().await;
     }
+
+    fn ended_badly(&self, error: &hyper::Error) {
+        let rejections = &self.door.shared.rejections;
+        if is_lost(error) {
+            tracing::debug!(address = %self.address, "connection lost: {}", describe(error));
+        } else if error.is_timeout() {
+            rejections.reject("dead", self.address, "no answer to a PING");
+        } else {
+            rejections.reject("protocol", self.address, &describe(error));
+        }
+    }
+}
+
+/// Whether the peer went away by itself: its process ended, or its network did.
+fn is_lost(error: &hyper::Error) -> bool {
+    let inner = std::error::Error::source(error).and_then(|source| source.downcast_ref::<h2::Error>());
+    inner.is_some_and(|inner| inner.is_io() || inner.is_remote())
 }
 
 /// hyper's own message hides what happened in its sources.

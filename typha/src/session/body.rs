@@ -10,6 +10,7 @@ use std::{
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame};
+use proto::sync::v1::begin::Mode;
 use tokio::sync::futures::OwnedNotified;
 use tonic::Status;
 
@@ -38,8 +39,10 @@ impl SessionBody {
     fn next(&mut self) -> Step {
         let latest = self.board.load();
         let step = self.session.next(&latest, self.board.draining(), &self.batches, Instant::now());
-        if let Step::Send(bytes) = &step {
-            self.registration.sent(bytes.len(), self.session.position());
+        match &step {
+            Step::Begin(mode, bytes) => self.registration.began(*mode == Mode::Snapshot, bytes.len()),
+            Step::Send(bytes) => self.registration.sent(bytes.len(), self.session.position()),
+            Step::Wait | Step::End(_) => {}
         }
         step
     }
@@ -58,7 +61,7 @@ impl Body for SessionBody {
         }
         loop {
             match self.next() {
-                Step::Send(bytes) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                Step::Begin(_, bytes) | Step::Send(bytes) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 Step::End(ending) => {
                     self.has_ended = true;
                     tracing::info!(client = %self.registration, "the stream ends: {ending}");

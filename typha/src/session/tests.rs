@@ -123,7 +123,7 @@ fn digest_of(entries: &BTreeMap<String, (Bytes, Version)>) -> Digest {
 fn run(session: &mut Session, client: &mut Client, latest: &Published, batches: &Batches) -> Step {
     loop {
         match session.next(latest, None, batches, Instant::now()) {
-            Step::Send(bytes) => drop(client.take(&bytes).expect("the digests agree")),
+            Step::Begin(_, bytes) | Step::Send(bytes) => drop(client.take(&bytes).expect("the digests agree")),
             step => return step,
         }
     }

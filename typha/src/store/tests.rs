@@ -105,9 +105,9 @@ impl World {
                 self.store.apply(self.revision, &updates);
             }
             Step::Relist(missed) => {
-                missed.iter().for_each(|writes| {
+                for writes in missed {
                     self.write(writes);
-                });
+                }
                 let mut relist = Relist::start(&self.store, DATASTORE);
                 for (key, (value, revision)) in &self.truth {
                     let key = key.parse().expect("our key");

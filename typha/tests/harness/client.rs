@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hyper_util::rt::TokioIo;
 use model::digest::{Digest, EntryHash};
 use proto::sync::v1::{
-    Batch, Begin, Checkpoint, GoAway, Position, SubscribeRequest, begin::Mode, sync_client::SyncClient,
+    Batch, Begin, Checkpoint, Entry, GoAway, Position, SubscribeRequest, begin::Mode, sync_client::SyncClient,
 };
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -56,8 +56,10 @@ pub struct Client {
     pub go_away: Option<GoAway>,
     /// Entries received on this stream.
     pub received: usize,
-    /// The keys mentioned since a snapshot began.
-    mentioned: Option<BTreeMap<String, ()>>,
+    /// Whether what comes until the checkpoint is everything there is.
+    is_snapshot: bool,
+    /// What came since the last checkpoint; not acted on before the next.
+    pending: Vec<Entry>,
 }
 
 impl Client {
@@ -66,7 +68,7 @@ impl Client {
         let position = state.position.clone();
         let request = SubscribeRequest { node: node.to_owned(), version: "test".to_owned(), position };
         let stream = within(sync.subscribe(request)).await??.into_inner();
-        Ok(Self { stream, state, begun: None, go_away: None, received: 0, mentioned: None })
+        Ok(Self { stream, state, begun: None, go_away: None, received: 0, is_snapshot: false, pending: Vec::new() })
     }
 
     /// Reads to the next checkpoint.
@@ -110,26 +112,25 @@ impl Client {
 
     fn take(&mut self, batch: Batch) -> anyhow::Result<Option<Checkpoint>> {
         if let Some(begin) = batch.begin {
-            self.mentioned = (begin.mode() == Mode::Snapshot).then(BTreeMap::new);
+            self.is_snapshot = begin.mode() == Mode::Snapshot;
+            self.pending.clear();
             self.begun = Some(begin);
         }
         self.go_away = batch.go_away.or(self.go_away.take());
-        for entry in batch.entries {
-            self.received += 1;
-            if let Some(mentioned) = &mut self.mentioned {
-                mentioned.insert(entry.key.clone(), ());
-            }
-            match entry.value {
-                Some(value) => self.state.entries.insert(entry.key, (value, entry.revision)),
-                None => self.state.entries.remove(&entry.key),
-            };
-        }
+        self.received += batch.entries.len();
+        self.pending.extend(batch.entries);
         batch.checkpoint.map(|checkpoint| self.conclude(checkpoint)).transpose()
     }
 
     fn conclude(&mut self, checkpoint: Checkpoint) -> anyhow::Result<Checkpoint> {
-        if let Some(mentioned) = self.mentioned.take() {
-            self.state.entries.retain(|key, _| mentioned.contains_key(key));
+        if std::mem::take(&mut self.is_snapshot) {
+            self.state.entries.clear();
+        }
+        for entry in self.pending.drain(..) {
+            match entry.value {
+                Some(value) => self.state.entries.insert(entry.key, (value, entry.revision)),
+                None => self.state.entries.remove(&entry.key),
+            };
         }
         let mut digest = Digest::default();
         for (key, (value, revision)) in &self.state.entries {

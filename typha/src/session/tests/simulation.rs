@@ -120,7 +120,9 @@ impl World {
         let view = self.truth.view();
         for number in 0..30 {
             let entry = view.get(&format!("GlobalNetworkSet/set-{number}")).filter(|entry| !entry.is_tombstone());
-            entry.into_iter().for_each(|entry| relist.items(&[put(number, entry.revision(), "v")]));
+            if let Some(entry) = entry {
+                relist.items(&[put(number, entry.revision(), "v")]);
+            }
         }
         self.replicas[replica].store = relist.finish(self.log.len() as u64).expect("never older");
     }
@@ -137,7 +139,7 @@ impl World {
             let replica = &self.replicas[connected.replica];
             let latest = published(&replica.store, 0);
             match connected.session.next(&latest, None, &replica.batches, Instant::now()) {
-                Step::Send(bytes) => self.take(client, &bytes),
+                Step::Begin(_, bytes) | Step::Send(bytes) => self.take(client, &bytes),
                 Step::Wait => return,
                 Step::End(ending) => panic!("without beats nobody loses patience: {ending}"),
             }

@@ -1,0 +1,106 @@
+//! A client that is being served: where it is in the index, and what it needs next.
+
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use model::Version;
+
+use crate::{
+    batch::{Batches, Wanted},
+    feed::Published,
+    store::{Cursor, View},
+};
+
+/// Ages in checkpoints are rounded down to this, so that sessions can share batches. Whoever acts on the age does so
+/// after many seconds.
+const AGE_STEP_MS: u64 = 1000;
+
+/// A client's place in the index.
+pub(super) struct Stream {
+    /// The line of history that the client follows.
+    epoch: u64,
+    /// What was sent.
+    cursor: Cursor,
+    /// When the client began to look: what was deleted by then, it never saw.
+    tombstones_after: Version,
+    /// While the client gets a snapshot: the revision at which it will be whole.
+    snapshot: Option<Version>,
+    /// The beat of the last checkpoint.
+    told_at_beat: Option<u64>,
+}
+
+/// What a stream needs next.
+pub(super) enum Next {
+    /// This message.
+    Batch(Bytes),
+    /// The client's place in history is gone.
+    StartOver,
+    /// It has everything, and was told so lately.
+    Nothing,
+}
+
+impl Stream {
+    /// Up to which revision everything was handed out; 0 before a snapshot is whole.
+    pub(super) fn position(&self) -> Version {
+        if self.snapshot.is_none() { self.cursor.complete_to() } else { 0 }
+    }
+
+    pub(super) fn resume(view: &View, revision: Version) -> Self {
+        let cursor = Cursor::after(revision);
+        Self { epoch: view.epoch(), cursor, tombstones_after: revision, snapshot: None, told_at_beat: None }
+    }
+
+    pub(super) fn snapshot(view: &View) -> Self {
+        Self {
+            epoch: view.epoch(),
+            cursor: Cursor::after(0),
+            tombstones_after: view.revision(),
+            snapshot: Some(view.revision()),
+            told_at_beat: None,
+        }
+    }
+
+    pub(super) fn next(&mut self, latest: &Published, batches: &Batches, now: Instant) -> Next {
+        let view = &latest.view;
+        if self.epoch != view.epoch() || self.tombstones_after.max(self.cursor.complete_to()) < view.floor() {
+            return Next::StartOver;
+        }
+        let target = self.target(view, batches);
+        let is_told = self.told_at_beat.is_some_and(|beat| latest.beat <= beat);
+        if is_told && self.cursor.covers(target.revision()) {
+            return Next::Nothing;
+        }
+        // A shared snapshot may be a little old. The client is told where it is only when it has the rest too: it may
+        // have seen that already, before it lost its state.
+        let is_latest = target.revision() == view.revision();
+        let wanted = Wanted {
+            cursor: self.cursor.clone(),
+            tombstones_after: self.tombstones_after,
+            checkpoint_age_ms: is_latest.then(|| upstream_age_ms(latest, now)),
+        };
+        let batch = batches.next(&target, &wanted);
+        self.cursor = batch.next;
+        if self.cursor.covers(target.revision()) {
+            self.tombstones_after = self.cursor.complete_to();
+            self.snapshot = None;
+            self.told_at_beat = is_latest.then_some(latest.beat);
+        }
+        Next::Batch(batch.bytes)
+    }
+
+    /// The view that the next batch leads to. For a snapshot it is the one that others are getting too. Where that was
+    /// replaced meanwhile, the client goes on in the newer one: what it has that changed since is further down there.
+    fn target(&mut self, latest: &Arc<View>, batches: &Batches) -> Arc<View> {
+        if self.snapshot.is_none() {
+            return Arc::clone(latest);
+        }
+        let view = batches.snapshot(latest);
+        self.snapshot = Some(view.revision());
+        view
+    }
+}
+
+fn upstream_age_ms(latest: &Published, now: Instant) -> u64 {
+    let age_ms = latest.upstream_age(now).map_or(u64::MAX, |age| age.as_millis() as u64);
+    age_ms / AGE_STEP_MS * AGE_STEP_MS
+}

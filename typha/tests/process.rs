@@ -1,0 +1,139 @@
+//! The typha process on a real datastore: readiness, a write that reaches a client, and how it ends.
+
+#![allow(clippy::expect_used, reason = "tests")]
+
+mod harness;
+
+use std::{net::SocketAddr, process::Stdio};
+
+use anyhow::Context as _;
+use datastore_adapters::{
+    EtcdConfig, EtcdStore, Store as _,
+    embedded::{self, Engine},
+};
+use harness::{
+    Certificates, admin,
+    client::{Client, State, connect},
+    until, within,
+};
+use model::{Key, Kind};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use pki::{Files, development::Request};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader, Lines},
+    net::TcpListener,
+    process::{Child, ChildStderr, Command},
+    task::JoinSet,
+};
+
+fn command(files: &Files) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_typha"));
+    command.args(["--client-cn", "felix", "--admin-listen", "127.0.0.1:0", "--log-format", "json"]);
+    command.arg("--cert-file").arg(&files.cert);
+    command.arg("--key-file").arg(&files.key);
+    command.arg("--ca-file").arg(&files.ca);
+    command.env("RUST_LOG", "info");
+    command
+}
+
+/// A typha process; killed when the test ends.
+struct Process {
+    child: Child,
+    log: Lines<BufReader<ChildStderr>>,
+}
+
+impl Process {
+    fn start(certificates: &Certificates, etcd: SocketAddr, extra: &[&str]) -> anyhow::Result<Self> {
+        let mut child = command(&certificates.issue(&Request::named("typha"))?)
+            .args(["--etcd-endpoints", &format!("http://{etcd}"), "--listen", "127.0.0.1:0"])
+            .args(extra)
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let log = BufReader::new(child.stderr.take().context("no stderr")?).lines();
+        Ok(Self { child, log })
+    }
+
+    /// Where it says that it listens: clients and admin.
+    async fn addresses(&mut self) -> anyhow::Result<(SocketAddr, SocketAddr)> {
+        loop {
+            let line = within(self.log.next_line()).await??.context("it ended without listening")?;
+            let entry: Value = serde_json::from_str(&line)?;
+            if let (Some(address), Some(admin)) =
+                (entry["fields"]["address"].as_str(), entry["fields"]["admin"].as_str())
+            {
+                return Ok((address.parse()?, admin.parse()?));
+            }
+        }
+    }
+
+    async fn terminate(mut self) -> anyhow::Result<Option<i32>> {
+        let pid = self.child.id().context("it has ended")?;
+        kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGTERM)?;
+        Ok(within(self.child.wait()).await??.code())
+    }
+}
+
+#[tokio::test]
+async fn a_write_reaches_a_client_and_sigterm_ends_the_process_with_0() -> anyhow::Result<()> {
+    let certificates = Certificates::new()?;
+    let mut tasks = JoinSet::new();
+    // The datastore's address is known before the datastore is there.
+    let etcd = TcpListener::bind("127.0.0.1:0").await?;
+    let etcd_address = etcd.local_addr()?;
+    let mut process = Process::start(&certificates, etcd_address, &["--drain-secs", "5"])?;
+    let (address, admin_address) = process.addresses().await?;
+    let (code, body) = admin::get(admin_address, "/readyz").await?;
+    assert_eq!((code, body.contains("not in sync")), (503, true), "{body}");
+
+    let engine = Engine::open(certificates.path().join("store.redb"))?;
+    tasks.spawn(embedded::serve(engine, etcd, std::future::pending()));
+    until("ready", async || Ok(admin::get(admin_address, "/readyz").await?.0 == 200)).await?;
+
+    let mut sync = connect(address, certificates.client()?).await?;
+    let mut client = Client::subscribe(&mut sync, "node-1", State::default()).await?;
+    client.checkpoint().await?;
+    let endpoints = vec![format!("http://{etcd_address}")];
+    let store = EtcdStore::connect(EtcdConfig { endpoints, ..EtcdConfig::default() }).await?;
+    let value =
+        r#"{"apiVersion":"projectcalico.org/v3","kind":"Tier","metadata":{"name":"shop"},"spec":{"order":100}}"#;
+    let revision = store.create(&Key::global(Kind::Tier, "shop"), value.into()).await?;
+    client.reach(revision).await?;
+    assert!(client.state.entries.contains_key("Tier/shop"));
+
+    drop((client, sync));
+    assert_eq!(process.terminate().await?, Some(0));
+    Ok(())
+}
+
+/// Runs a typha that cannot start, to its end: the status and what it says.
+async fn fail(files: &Files, listen: &str) -> anyhow::Result<(Option<i32>, String)> {
+    let mut command = command(files);
+    command.args(["--etcd-endpoints", "http://127.0.0.1:9", "--listen", listen]);
+    let output = within(command.kill_on_drop(true).output()).await??;
+    Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
+}
+
+#[tokio::test]
+async fn a_bad_certificate_file_is_named_and_the_process_ends_with_1() -> anyhow::Result<()> {
+    let certificates = Certificates::new()?;
+    let files = certificates.issue(&Request::named("typha"))?;
+    std::fs::write(&files.key, "not a key")?;
+    let (code, error) = fail(&files, "127.0.0.1:0").await?;
+    assert_eq!((code, error.contains("typha.key is not PEM")), (Some(1), true), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_named_and_the_process_ends_with_1() -> anyhow::Result<()> {
+    let certificates = Certificates::new()?;
+    let taken = TcpListener::bind("127.0.0.1:0").await?;
+    let address = taken.local_addr()?.to_string();
+    let (code, error) = fail(&certificates.issue(&Request::named("typha"))?, &address).await?;
+    assert_eq!((code, error.contains(&address), error.contains("--listen")), (Some(1), true, true), "{error}");
+    Ok(())
+}
