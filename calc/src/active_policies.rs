@@ -57,14 +57,10 @@ impl ActivePolicies {
 
     /// Takes a policy in, or out.
     pub(crate) fn set_policy(&mut self, index: &mut LabelIndex, id: &PolicyId, head: Option<PolicyHead>) {
-        let old = self.policies.remove(id);
-        if let (Some(old), Some(head)) = (&old, &head)
-            && old.head == *head
-        {
-            let subscription = old.subscription;
-            self.policies.insert(id.clone(), Policy { head: head.clone(), subscription });
+        if self.policies.get(id).map(|policy| &policy.head) == head.as_ref() {
             return;
         }
+        let old = self.policies.remove(id);
         // In before out: a selector that stays is not matched anew.
         if let Some(head) = head {
             let subscription = index.policies.subscribe(&index.classes, &mut index.symbols, &head.selector);
