@@ -104,3 +104,19 @@ impl Resource {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_go_writes_for_nothing_is_read_as_nothing() {
+        let key: Key = "NetworkPolicy/shop/web".parse().expect("a key");
+        let written = br#"{"metadata": {"name": "web", "creationTimestamp": null, "labels": null},
+            "spec": {"tier": "default", "selector": null, "types": null, "ingress": [
+                {"action": "Allow", "source": {}, "destination": {"nets": null, "ports": null, "selector": ""}}]}}"#;
+        let Ok(Resource::Policy(policy)) = Resource::parse(&key, written) else { panic!("a policy") };
+        assert_eq!(policy.spec.ingress, [Rule::new(Action::Allow)]);
+        assert!(policy.spec.selector.is_all());
+    }
+}
