@@ -25,8 +25,7 @@ impl Netns {
     /// Makes an empty one with its loopback up and ping sockets allowed.
     pub fn new() -> Result<Self, LabError> {
         let file = on_new_thread(|| {
-            unshare(CloneFlags::CLONE_NEWNET)
-                .map_err(|errno| LabError::Privilege { reason: format!("unshare: {}", errno.desc()) })?;
+            unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| LabError::privilege("unshare", errno))?;
             File::open(OWN_NAMESPACE).map_err(LabError::system(format!("opening {OWN_NAMESPACE}")))
         })?;
         let netns = Self { file };

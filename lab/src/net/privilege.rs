@@ -1,8 +1,9 @@
 //! The right to make network namespaces: root has it, others get it in a user namespace of their own.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use nix::{
+    errno::Errno,
     sched::{CloneFlags, unshare},
     unistd::{Uid, getegid, geteuid},
 };
@@ -25,8 +26,7 @@ pub fn acquire() -> Result<Privilege, LabError> {
     if uid.is_root() {
         return Ok(Privilege::Root);
     }
-    unshare(CloneFlags::CLONE_NEWUSER)
-        .map_err(|errno| LabError::Privilege { reason: format!("unshare: {}", errno.desc()) })?;
+    unshare(CloneFlags::CLONE_NEWUSER).map_err(|errno| LabError::privilege("unshare", errno))?;
     // Without privilege, the kernel maps groups only for those who give up setgroups first.
     write("/proc/self/setgroups", "deny")?;
     write("/proc/self/uid_map", &format!("0 {uid} 1"))?;
@@ -35,7 +35,7 @@ pub fn acquire() -> Result<Privilege, LabError> {
     Ok(Privilege::UserNamespace)
 }
 
-fn write(path: impl AsRef<Path>, text: &str) -> Result<(), LabError> {
-    let path = path.as_ref();
-    fs::write(path, text).map_err(|error| LabError::Privilege { reason: format!("{}: {error}", path.display()) })
+fn write(path: &str, text: &str) -> Result<(), LabError> {
+    fs::write(path, text)
+        .map_err(|error| LabError::privilege(path, Errno::from_raw(error.raw_os_error().unwrap_or_default())))
 }
