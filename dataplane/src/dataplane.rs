@@ -75,7 +75,8 @@ impl Dataplane {
     }
 
     /// Returns when the next [`apply`](Self::apply) may have something to do though nothing was taken in: interfaces
-    /// came, went or changed, what failed is to be tried again, or it is time to read the kernel back. Never returns before in-sync.
+    /// came, went or changed, what failed is to be tried again, or it is time to read the kernel back. Never returns
+    /// before in-sync.
     ///
     /// Dropping the future loses nothing.
     pub async fn changed(&mut self) {

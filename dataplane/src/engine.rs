@@ -38,7 +38,8 @@ struct Changed {
     profiles: BTreeSet<ProfileId>,
     endpoints: BTreeSet<EndpointId>,
     has_routes: bool,
-    /// Those of the above that came or went, sets also in one IP version only; whoever refers to them is rendered again.
+    /// Those of the above that came or went, sets also in one IP version only; whoever refers to them is rendered
+    /// again.
     existence: Existence,
 }
 
