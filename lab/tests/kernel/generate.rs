@@ -6,8 +6,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use ipnet::IpNet;
 use model::intent::{
-    Attachment, DefaultAction, EndpointIntent, IpSet, NodeIntent, PolicyIntent, Protocol, SetId, SetKind, SetMember,
-    TierIntent,
+    Attachment, DefaultAction, EndpointIntent, IpSet, NodeIntent, PolicyIntent, Protocol, RuleAction, RuleIntent,
+    SetId, SetKind, SetMember, TierIntent,
 };
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 
@@ -23,8 +23,9 @@ const PROFILES: [&str; 2] = ["q0", "q1"];
 /// An intent with all sets, policies, profiles and endpoints; what is in them differs.
 pub(crate) fn intent() -> impl Strategy<Value = NodeIntent> {
     let sets = (vec(net_set(), NET_SETS.len()), vec(port_set(), PORT_SETS.len()));
-    let rules = (vec(policy(4), POLICIES.len()), vec(policy(3), PROFILES.len()));
-    let endpoints = vec((tiers(), tiers(), subsequence(&PROFILES[..], 0..=PROFILES.len())), PODS);
+    let rules = (vec(policy(0.2), POLICIES.len()), vec(policy(0.9), PROFILES.len()));
+    let profiles = subsequence(&PROFILES[..], 1..=PROFILES.len()).prop_shuffle();
+    let endpoints = vec((tiers(), tiers(), profiles), PODS);
     (sets, rules, endpoints).prop_map(|((net_sets, port_sets), (policies, profiles), endpoints)| NodeIntent {
         ip_sets: ids::<SetId>(&NET_SETS).zip(net_sets).chain(ids(&PORT_SETS).zip(port_sets)).collect(),
         policies: ids(&POLICIES).zip(policies).collect(),
@@ -39,6 +40,22 @@ pub(crate) fn intent() -> impl Strategy<Value = NodeIntent> {
             .collect(),
         routes: std::collections::BTreeMap::new(),
     })
+}
+
+/// An intent that lets everything through.
+pub(crate) fn open() -> NodeIntent {
+    let every = || vec![RuleIntent::every(RuleAction::Allow)];
+    let endpoint = |pod| EndpointIntent {
+        attachment: attachment(pod),
+        ingress: Vec::new(),
+        egress: Vec::new(),
+        profiles: vec![PROFILES[0].into()],
+    };
+    NodeIntent {
+        profiles: [(PROFILES[0].into(), Arc::new(PolicyIntent { ingress: every(), egress: every() }))].into(),
+        endpoints: (1..=PODS).map(|pod| (endpoint_id(pod), Arc::new(endpoint(pod)))).collect(),
+        ..NodeIntent::default()
+    }
 }
 
 fn ids<T: From<&'static str>>(names: &'static [&'static str]) -> impl Iterator<Item = T> {
@@ -69,13 +86,19 @@ fn port_set() -> impl Strategy<Value = IpSet> {
         .prop_map(|members| IpSet { kind: SetKind::AddressPort, members: members.into_iter().collect::<BTreeSet<_>>() })
 }
 
-fn policy(most: usize) -> impl Strategy<Value = Arc<PolicyIntent>> {
-    (vec(rule::rule(), 0..most), vec(rule::rule(), 0..most))
-        .prop_map(|(ingress, egress)| Arc::new(PolicyIntent { ingress, egress }))
+/// A few rules, and in the end, with this probability, one that allows all: what is denied everywhere proves little.
+fn policy(open_end: f64) -> impl Strategy<Value = Arc<PolicyIntent>> {
+    let rules = move || {
+        (vec(rule::rule(), 0..4), prop::bool::weighted(open_end)).prop_map(|(mut rules, is_open)| {
+            rules.extend(is_open.then(|| RuleIntent::every(RuleAction::Allow)));
+            rules
+        })
+    };
+    (rules(), rules()).prop_map(|(ingress, egress)| Arc::new(PolicyIntent { ingress, egress }))
 }
 
 fn tiers() -> impl Strategy<Value = Vec<TierIntent>> {
-    let default_action = prop_oneof![Just(DefaultAction::Deny), Just(DefaultAction::Pass)];
+    let default_action = prop_oneof![1 => Just(DefaultAction::Deny), 3 => Just(DefaultAction::Pass)];
     let tier = (subsequence(&POLICIES[..], 1..3).prop_shuffle(), default_action);
     vec(tier, 0..3).prop_map(|tiers| {
         let numbered = tiers.into_iter().enumerate();

@@ -1,6 +1,10 @@
 //! One node with four pods, each with an address of both families, and the dataplane of the node.
 
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{
+    fmt,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, ensure};
 use dataplane::{Config, Dataplane};
@@ -23,6 +27,9 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 /// How long it may take the second time, on a busy machine.
 const SECOND_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long all links together may take to come into use.
+const LINK_DEADLINE: Duration = Duration::from_secs(15);
 
 /// A pod's two addresses.
 pub(crate) fn addresses(pod: usize) -> [IpAddr; 2] {
@@ -63,7 +70,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new() -> Result<Self> {
+    /// Made with everything open, and ready when every packet is answered.
+    pub(crate) fn new(open: &NodeIntent) -> Result<Self> {
         let mut lab = Lab::new()?;
         let node = lab.add_node("node-1", "172.18.0.11/24".parse()?)?;
         let dataplane = node.netns().run(|| Ok(Dataplane::new(Config::default())))??;
@@ -72,7 +80,21 @@ impl World {
             wired.listen(&[Listen::Tcp(80), Listen::Tcp(81), Listen::Udp(80), Listen::Udp(53)])?;
         }
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { lab, dataplane, runtime })
+        let mut world = Self { lab, dataplane, runtime };
+        world.enforce(open)?;
+        world.wait_until_open()?;
+        Ok(world)
+    }
+
+    /// The kernel uses a new link's own IPv6 address only after it has looked for others that have it.
+    fn wait_until_open(&self) -> Result<()> {
+        let flows = flows();
+        let attempts: Vec<Attempt<'_>> = flows.iter().map(|flow| self.attempt(flow)).collect();
+        let deadline = Instant::now() + LINK_DEADLINE;
+        while !answers(&attempts, PATIENCE)?.into_iter().all(|answered| answered) {
+            ensure!(Instant::now() < deadline, "pods without policy between them do not reach each other");
+        }
+        Ok(())
     }
 
     /// Has the node enforce this and nothing of before: all intents have the same objects.
@@ -83,18 +105,6 @@ impl World {
         ensure!(applied.failures.is_empty(), "not enforced: {:?}", applied.failures);
         ensure!(applied.waiting.is_empty(), "missing: {:?}", applied.waiting);
         Ok(())
-    }
-
-    /// All packets that are sent.
-    pub(crate) fn flows(&self) -> Vec<Flow> {
-        let pairs = (1..=PODS).flat_map(|from| (1..=PODS).filter(move |to| *to != from).map(move |to| (from, to)));
-        let flows = pairs.flat_map(|(from, to)| {
-            let families = addresses(from).into_iter().zip(addresses(to));
-            families.flat_map(move |(source, destination)| {
-                PROBES.map(|probe| Flow { from, to, source, destination, probe })
-            })
-        });
-        flows.collect()
     }
 
     /// Which of them are answered. What surprises is tried again: an answer may be late, and a connection's ports may
@@ -114,6 +124,17 @@ impl World {
         let from = self.lab.pod(&format!("test/{}", flow.from)).expect("made in `new`");
         Attempt { from, to: flow.destination, probe: flow.probe }
     }
+}
+
+/// All packets that are sent.
+pub(crate) fn flows() -> Vec<Flow> {
+    let pairs = (1..=PODS).flat_map(|from| (1..=PODS).filter(move |to| *to != from).map(move |to| (from, to)));
+    let flows = pairs.flat_map(|(from, to)| {
+        let families = addresses(from).into_iter().zip(addresses(to));
+        families
+            .flat_map(move |(source, destination)| PROBES.map(|probe| Flow { from, to, source, destination, probe }))
+    });
+    flows.collect()
 }
 
 fn answers(attempts: &[Attempt<'_>], patience: Duration) -> Result<Vec<bool>> {
