@@ -179,7 +179,7 @@ fn tell_people(before: &Enforced, now: &Enforced) {
         tracing::info!(object = failure.object, "enforced again");
     }
     if now.revision != before.revision {
-        let (revision, took_ms) = (now.revision, now.took.as_secs_f64() * 1000.0);
+        let (revision, took_ms) = (now.revision, now.took.as_micros() as f64 / 1000.0);
         if before.revision.is_none() {
             tracing::info!(revision, took_ms, "the kernel enforces the whole state");
         } else {

@@ -138,8 +138,16 @@ impl Disconnect {
     /// A connection that broke, at the network or because TLS did not agree. With TLS 1.3 a server refuses our
     /// certificate after our handshake is done, so that only reading tells of it.
     pub(super) fn from_io(address: &Arc<str>, error: &io::Error) -> Self {
-        let (address, reason) = (Arc::clone(address), pki::explain(error));
+        let (address, reason) = (Arc::clone(address), explain(error));
         if is_tls(error) { Self::Tls { address, reason } } else { Self::Broken { address, reason } }
+    }
+}
+
+/// Why a stream that was open broke, in words.
+pub(super) fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "the peer hung up".to_owned(),
+        _ => pki::explain(error),
     }
 }
 

@@ -66,7 +66,7 @@ impl Page {
             revision: agent.revision,
             applied_revision: enforced.revision,
             applied_at_unix_ms: enforced.applied_at.map(unix_ms),
-            apply_ms: enforced.took.as_secs_f64() * 1000.0,
+            apply_ms: enforced.took.as_micros() as f64 / 1000.0,
             upstream_age_ms: u64::try_from(agent.upstream_age.as_millis()).unwrap_or(u64::MAX),
             rejected: agent
                 .rejected

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::super::disconnect::is_tls;
+use super::super::disconnect::{explain, is_tls};
 
 /// The first error of a stream, in words, once there was one.
 pub(super) type Testimony = Arc<OnceLock<Broke>>;
@@ -39,7 +39,7 @@ impl<S> Witness<S> {
         if let Err(error) = &result {
             let by_tls = is_tls(error);
             // Only the first error is the cause; later ones follow from it.
-            let _ = self.testimony.set(Broke { by_tls, reason: pki::explain(error) });
+            let _ = self.testimony.set(Broke { by_tls, reason: explain(error) });
         }
         Poll::Ready(result)
     }
