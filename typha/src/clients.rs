@@ -71,11 +71,13 @@ impl Clients {
         Registration { clients: Arc::clone(self), client }
     }
 
-    /// Takes what a node reports. Reports of nodes without a stream here count nowhere: they come from a client that
-    /// has just moved to another replica, and will be told there.
-    pub fn report(&self, node: &str, report: Report) {
-        let Some(client) = self.by_node.get(node).map(|client| Arc::clone(&client)) else { return };
+    /// Takes what a node reports; `false` where it has no stream here. Its client has just moved to another replica,
+    /// or its stream is about to begin.
+    #[must_use]
+    pub fn report(&self, node: &str, report: Report) -> bool {
+        let Some(client) = self.by_node.get(node).map(|client| Arc::clone(&client)) else { return false };
         *client.report() = Some(report);
+        true
     }
 
     /// How many clients there are.

@@ -15,6 +15,7 @@ use harness::{
 };
 use proto::sync::v1::{Failure, ReportRequest};
 use serde_json::Value;
+use tonic::Code;
 use typha::Limits;
 
 async fn json(address: SocketAddr, path: &str) -> anyhow::Result<Value> {
@@ -72,6 +73,9 @@ async fn clients_and_what_they_enforce_are_told() -> anyhow::Result<()> {
         let report = ReportRequest { node: node.to_owned(), applied_revision: 4, applied_at_unix_ms: 1234, failures };
         sync.report(report).await?;
     }
+    let stranger = ReportRequest { node: "node-9".to_owned(), ..ReportRequest::default() };
+    let status = sync.report(stranger).await.map(|_| ()).expect_err("it has no stream");
+    assert_eq!(status.code(), Code::FailedPrecondition);
     let list = json(address, "/clients").await?;
     assert_eq!(list.as_array().map(Vec::len), Some(3));
     assert_eq!(list[0]["node"], "node-1");

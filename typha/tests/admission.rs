@@ -31,6 +31,9 @@ use typha::Limits;
 /// Short enough to see it run out.
 const SHORT: Duration = Duration::from_secs(1);
 
+/// How every HTTP/2 connection begins: the preface, and SETTINGS without any.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
+
 /// A server under attack, and a proper client that must not notice.
 struct Siege {
     certificates: Certificates,
@@ -41,8 +44,11 @@ struct Siege {
 
 impl Siege {
     async fn start() -> anyhow::Result<Self> {
+        Self::start_with(Limits { handshake: SHORT, first_request: SHORT, ..Limits::default() }).await
+    }
+
+    async fn start_with(limits: Limits) -> anyhow::Result<Self> {
         let certificates = Certificates::new()?;
-        let limits = Limits { handshake: SHORT, first_request: SHORT, ..Limits::default() };
         let typha = Typha::start_with(&certificates, "a", limits).await?;
         for event in list(1, vec![put("one", 1, "first")]) {
             typha.send(event).await?;
@@ -165,7 +171,6 @@ async fn silent_peers_do_not_keep_others_out() -> anyhow::Result<()> {
 #[tokio::test]
 async fn frames_that_break_the_rules_end_the_connection() -> anyhow::Result<()> {
     let mut siege = Siege::start().await?;
-    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
     for attack in [
         &b"GET / HTTP/1.1\r\nhost: typha\r\n\r\n"[..],
         // HEADERS of 1 MiB, where 16 KiB are allowed.
@@ -174,12 +179,37 @@ async fn frames_that_break_the_rules_end_the_connection() -> anyhow::Result<()> 
         &[0, 0, 1, 0, 0, 0, 0, 0, 5, 0],
     ] {
         let mut stream = siege.tls(siege.certificates.client()?).await?;
-        stream.write_all(preface).await?;
+        stream.write_all(PREFACE).await?;
         stream.write_all(attack).await?;
         rest(&mut stream).await?;
         siege.repelled("protocol").await?;
     }
     Ok(())
+}
+
+/// A Subscribe request of node "x" as HTTP/2 frames: HEADERS with literal fields (RFC 7541 section 6.2.2), then DATA.
+fn subscribe_frames() -> Vec<u8> {
+    let mut headers = vec![0x83, 0x86];
+    for (index, value) in [(&[0x04][..], "/cattail.sync.v1.Sync/Subscribe"), (&[0x0f, 0x10][..], "application/grpc")] {
+        headers.extend_from_slice(index);
+        headers.push(u8::try_from(value.len()).expect("short"));
+        headers.extend_from_slice(value.as_bytes());
+    }
+    let mut frames = vec![0, 0, u8::try_from(headers.len()).expect("short"), 1, 4, 0, 0, 0, 1];
+    frames.append(&mut headers);
+    frames.extend_from_slice(&[0, 0, 8, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 3, 0x0a, 1, b'x']);
+    frames
+}
+
+#[tokio::test]
+async fn a_peer_that_answers_no_ping_is_cut() -> anyhow::Result<()> {
+    let mut siege = Siege::start_with(Limits { keepalive: SHORT, ..Limits::default() }).await?;
+    let mut dead = siege.tls(siege.certificates.client()?).await?;
+    dead.write_all(PREFACE).await?;
+    dead.write_all(&subscribe_frames()).await?;
+    let said = rest(&mut dead).await?;
+    assert!(said.windows(3).any(|window| window == b"one"), "it was served before it died");
+    siege.repelled("dead").await
 }
 
 #[tokio::test]

@@ -39,10 +39,10 @@ fn reports_add_up() {
     let clients = Arc::new(Clients::default());
     let _streams: Vec<_> = (0..20).map(|n| clients.register(&format!("node-{n:02}"), "1.0", address(n))).collect();
     for n in 0..5 {
-        clients.report(&format!("node-{n:02}"), report(9, 0));
+        assert!(clients.report(&format!("node-{n:02}"), report(9, 0)));
     }
-    clients.report("node-05", report(8, 2));
-    clients.report("stranger", report(9, 0));
+    assert!(clients.report("node-05", report(8, 2)));
+    assert!(!clients.report("stranger", report(9, 0)));
     let acks = clients.acks(9);
     assert_eq!((acks.applied, acks.clients, acks.failing), (5, 20, 1));
     assert_eq!((acks.lagging.len(), acks.lagging.is_sorted()), (LAGGING_NAMED, true));

@@ -121,7 +121,11 @@ fn report(shared: &Shared, request: ReportRequest) -> Result<Response<Reply>, St
         applied_at_unix_ms: request.applied_at_unix_ms,
         failures: failures.map(|failure| Failure { object: failure.object, reason: failure.reason }).collect(),
     };
-    shared.clients.report(&request.node, report);
+    if !shared.clients.report(&request.node, report) {
+        // No offence: a report and its stream can overtake each other. The client tries again.
+        let status = Status::failed_precondition(format!("node {} has no stream at this replica", request.node));
+        return Ok(status.into_http());
+    }
     let mut trailers = HeaderMap::new();
     trailers.insert(Status::GRPC_STATUS, HeaderValue::from_static("0"));
     Ok(respond(Full::new(frame(&ReportResponse {})).with_trailers(ready(Some(Ok(trailers)))).boxed_unsync()))
