@@ -123,3 +123,23 @@ fn width(source: &str) -> usize {
 fn heading(source: &str) -> String {
     format!("{:^width$}", short(source), width = width(source))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_never_right_and_a_wrong_cell_is_named() {
+        let cell = |allowed| Cell { from: "a/b".into(), to: "c/d".into(), probe: Probe::Tcp(80), allowed };
+        let answered = Outcome::Answered(Duration::ZERO);
+        assert!(is_right(&cell(true), answered) && is_right(&cell(false), Outcome::Silent));
+        for (allowed, outcome) in
+            [(false, answered), (true, Outcome::Silent), (true, Outcome::Refused), (false, Outcome::Refused)]
+        {
+            assert!(!is_right(&cell(allowed), outcome));
+        }
+        assert_eq!(describe((&cell(false), &answered)), "a/b -> c/d tcp/80 was answered, expected silence");
+    }
+}

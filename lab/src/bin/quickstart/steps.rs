@@ -1,4 +1,6 @@
-//! What happens in the quickstart, one event a file, in this order.
+//! What happens in the quickstart, one event a file; `main` has their order.
+//!
+//! `enforcement` and `steady_traffic` are what several events measure.
 
 pub(crate) mod explore;
 pub(crate) mod felix_restart;

@@ -19,12 +19,11 @@ pub(crate) fn run(cluster: &mut Cluster, examples: &Examples) -> Result<()> {
     chapter("Explore (Ctrl-C ends it all)");
     let enter = |netns: &Netns| enter(cluster.privilege, netns);
     let fabric = enter(cluster.lab.fabric());
-    say!("  The user's tool:");
-    say!(
-        "    {fabric} {} --etcd-endpoints {} get networkpolicy -n shop -o yaml",
-        cluster.control.program.display(),
-        cluster.control.endpoints
-    );
+    let control = &cluster.control;
+    let cattailctl = format!("{fabric} {} --etcd-endpoints {}", control.program.display(), control.endpoints);
+    say!("  Look at a policy, change it, and look again from inside a pod:");
+    say!("    {cattailctl} get globalnetworkpolicies -o wide");
+    say!("    {cattailctl} apply -f {}", examples.policy_change.display());
     say!("  What typhas know, and who listens to them:");
     for (_, admin) in cluster.typhas() {
         say!("    {fabric} curl -s http://{admin}/clients http://{admin}/status http://{admin}/metrics");
@@ -38,7 +37,6 @@ pub(crate) fn run(cluster: &mut Cluster, examples: &Examples) -> Result<()> {
         let addresses: Vec<String> = pod.addresses().iter().map(ToString::to_string).collect();
         say!("    {} sh    # {} ({})", enter(pod.netns()), pod.name(), addresses.join(", "));
     }
-    say!("  The manifests: {}", examples.shop.display());
     loop {
         cluster.check_alive()?;
         thread::sleep(WATCH);
