@@ -1,6 +1,6 @@
 //! From a source's events to the state that sessions read.
 //!
-//! [`Feed`] is the pure part: events and the time in, state out. [`Writer`] is the task around it that decides when
+//! [`Feed`] is the pure part: events and the time in, state out. `Writer` is the task around it that decides when
 //! what came is published; [`Board`] is where it is published.
 
 mod board;
