@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use model::{Update, Version};
 
-pub(super) use self::message::{Audit, Audited, Broken, Canceled, Change, Plan, WatchMessage};
+pub(super) use self::message::{Audit, Audited, Broken, Canceled, Change, Plan, Probe, WatchMessage};
 use super::{layout, projection::project};
 use crate::SourceEvent;
 
@@ -97,15 +97,22 @@ impl Feed {
         Ok(self.apply(message.changes))
     }
 
-    /// A read of the datastore's revision, as proof of life.
+    /// The next read of the datastore's revision.
+    pub(super) fn probe(&self) -> Probe {
+        Probe { since: self.position }
+    }
+
+    /// The revision is read.
     pub(super) fn probed(
         &mut self,
+        probe: Probe,
         now: Instant,
         datastore_id: u64,
         revision: Version,
     ) -> Result<(SourceEvent, Option<Audit>), Broken> {
         self.check_identity(datastore_id)?;
-        if revision < self.position {
+        // Compared with what was known before it was read: the watch may have gone on since.
+        if revision < probe.since {
             return Err(self.relist(Broken::Replaced));
         }
         let audit = self.suspect(now, revision);
@@ -195,7 +202,7 @@ impl Feed {
     }
 
     fn suspect(&mut self, now: Instant, revision: Version) -> Option<Audit> {
-        if revision == self.position {
+        if revision <= self.position {
             self.ahead_since = None;
             return None;
         }

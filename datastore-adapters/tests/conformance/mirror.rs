@@ -31,7 +31,8 @@ pub(super) struct Mirror {
     /// Transactions applied since the first list.
     pub applied: Vec<(Version, Vec<String>)>,
     pub unavailable: usize,
-    pub reason: String,
+    /// Why it was not available, each time.
+    pub reasons: Vec<String>,
 }
 
 impl Mirror {
@@ -47,7 +48,7 @@ impl Mirror {
             lists: 0,
             applied: Vec::new(),
             unavailable: 0,
-            reason: String::new(),
+            reasons: Vec::new(),
         }
     }
 
@@ -60,7 +61,7 @@ impl Mirror {
             }
         });
         let in_time = waited.await.is_ok();
-        assert!(in_time, "waited in vain for {what}; last failure: {:?}; there is {:#?}", self.reason, self.resources);
+        assert!(in_time, "waited in vain for {what}; failures {:#?}; there is {:#?}", self.reasons, self.resources);
     }
 
     pub(super) async fn until_listed(&mut self) {
@@ -115,7 +116,7 @@ impl Mirror {
             }
             SourceEvent::Unavailable { reason } => {
                 self.unavailable += 1;
-                self.reason = reason;
+                self.reasons.push(reason);
             }
         }
     }

@@ -149,7 +149,7 @@ pub(super) async fn waits_for_a_datastore_that_is_down_at_start(mut peer: Peer) 
     peer.kill();
     let mut mirror = Mirror::of(peer.source());
     mirror.until("two failures", |mirror| mirror.unavailable >= 2).await;
-    assert!(mirror.reason.contains(&peer.endpoint()), "{}", mirror.reason);
+    assert!(mirror.reasons.iter().all(|reason| reason.contains(&peer.endpoint())), "{:?}", mirror.reasons);
     assert_eq!(mirror.lists, 0);
     peer.start().await;
     mirror.until_listed().await;
@@ -173,8 +173,8 @@ pub(super) async fn resumes_where_it_was(mut peer: Peer) {
         peer.start().await;
     }
     mirror.until_revision(*revisions.last().unwrap()).await;
+    assert_eq!(mirror.lists, 1, "nothing was listed again; failures {:#?}", mirror.reasons);
     assert_eq!(mirror.applied.iter().map(|(revision, _)| *revision).collect::<Vec<_>>(), revisions);
-    assert_eq!(mirror.lists, 1, "nothing was listed again");
     assert!((0..10).all(|n| order(&mirror, &format!("t{n}")) == json!(20 + n)));
 }
 

@@ -49,6 +49,13 @@ pub(in crate::etcd) enum Plan {
     Watch(Version),
 }
 
+/// A read of the datastore's revision to make, as proof of life. It runs beside the watch, which may overtake it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::etcd) struct Probe {
+    /// What the watch had delivered when the read was asked for.
+    pub since: Version,
+}
+
 /// A comparison to make: the keys of ours modified after a revision, and the number of all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::etcd) struct Audit {

@@ -149,11 +149,11 @@ fn another_datastore_leads_to_a_new_list() {
     assert_eq!(feed.plan(), Plan::List);
 
     let mut feed = listed();
-    assert_eq!(feed.probed(Instant::now(), CLUSTER + 1, 10), Err(Broken::Replaced));
+    assert_eq!(feed.probed(feed.probe(), Instant::now(), CLUSTER + 1, 10), Err(Broken::Replaced));
     assert_eq!(feed.plan(), Plan::List);
 
     let mut set_back = listed();
-    assert_eq!(set_back.probed(Instant::now(), CLUSTER, 9), Err(Broken::Replaced));
+    assert_eq!(set_back.probed(set_back.probe(), Instant::now(), CLUSTER, 9), Err(Broken::Replaced));
     assert_eq!(set_back.plan(), Plan::List);
 }
 
@@ -161,7 +161,7 @@ fn another_datastore_leads_to_a_new_list() {
 fn suspect(feed: &mut Feed, start: Instant, revision: Version) -> (Audit, Duration) {
     for tenth in 0..10_000 {
         let waited = Duration::from_millis(tenth * 100);
-        if let (_, Some(audit)) = feed.probed(start + waited, CLUSTER, revision).unwrap() {
+        if let (_, Some(audit)) = feed.probed(feed.probe(), start + waited, CLUSTER, revision).unwrap() {
             return (audit, waited);
         }
     }
@@ -172,12 +172,23 @@ fn suspect(feed: &mut Feed, start: Instant, revision: Version) -> (Audit, Durati
 fn a_probe_claims_only_what_was_delivered() {
     let mut feed = listed();
     let now = Instant::now();
-    assert_eq!(feed.probed(now, CLUSTER, 10), Ok((SourceEvent::Progress { revision: 10 }, None)));
-    assert_eq!(feed.probed(now, CLUSTER, 12), Ok((SourceEvent::Progress { revision: 10 }, None)));
+    assert_eq!(feed.probed(feed.probe(), now, CLUSTER, 10), Ok((SourceEvent::Progress { revision: 10 }, None)));
+    assert_eq!(feed.probed(feed.probe(), now, CLUSTER, 12), Ok((SourceEvent::Progress { revision: 10 }, None)));
     // What was under way arrives, even a progress notification too early could not have hidden it.
     assert_eq!(short(feed.watched(events(vec![put("a", 12)])).unwrap()), ["12: +a"]);
     let late = now + SUSPECT_AFTER * 2;
-    assert_eq!(feed.probed(late, CLUSTER, 12), Ok((SourceEvent::Progress { revision: 12 }, None)));
+    assert_eq!(feed.probed(feed.probe(), late, CLUSTER, 12), Ok((SourceEvent::Progress { revision: 12 }, None)));
+}
+
+#[test]
+fn a_probe_that_the_watch_overtook_is_no_sign_of_another_datastore() {
+    let mut feed = listed();
+    let (probe, now) = (feed.probe(), Instant::now());
+    feed.watched(events(vec![put("a", 11), put("a", 12)])).unwrap();
+    assert_eq!(feed.probed(probe, now, CLUSTER, 10), Ok((SourceEvent::Progress { revision: 12 }, None)));
+    let late = now + SUSPECT_AFTER * 2;
+    assert_eq!(feed.probed(probe, late, CLUSTER, 11), Ok((SourceEvent::Progress { revision: 12 }, None)));
+    assert_eq!(feed.plan(), Plan::Watch(13));
 }
 
 #[test]

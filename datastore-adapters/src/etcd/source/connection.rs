@@ -13,7 +13,7 @@ use crate::{
     etcd::{
         EtcdConfig,
         error::{describe, is_about_the_message, is_compacted},
-        feed::{Audit, Audited, Broken, Feed, Plan},
+        feed::{Audit, Audited, Broken, Feed, Plan, Probe},
         layout::{PREFIXES, WATCH_RANGE},
         wire::{header, prefix_end, present, signed, successor, to_message},
     },
@@ -42,14 +42,14 @@ pub(super) struct Connection<'a> {
 
 /// What is asked beside the watch.
 enum Question {
-    Revision,
+    Revision(Probe),
     Compare(Audit),
 }
 
 /// What etcd answers.
 enum Answer {
-    /// Datastore identity and revision.
-    Revision(u64, Version),
+    /// With the datastore's identity and revision.
+    Revision(Probe, u64, Version),
     Compared(Audit, Audited),
 }
 
@@ -142,7 +142,7 @@ impl Connection<'_> {
                         self.events.send(event).await?;
                     }
                 }
-                _ = ticks.tick(), if requests.is_empty() => requests.push(ask(self.kv(), Question::Revision)),
+                _ = ticks.tick(), if requests.is_empty() => requests.push(ask(self.kv(), Question::Revision(self.feed.probe()))),
                 Some(answer) = requests.next() => {
                     if let Some(audit) = self.answered(answer?).await? {
                         requests.push(ask(self.kv(), Question::Compare(audit)));
@@ -165,8 +165,8 @@ impl Connection<'_> {
 
     async fn answered(&mut self, answer: Answer) -> Result<Option<Audit>, Ended> {
         match answer {
-            Answer::Revision(datastore_id, revision) => {
-                let (progress, audit) = self.feed.probed(Instant::now(), datastore_id, revision)?;
+            Answer::Revision(probe, datastore_id, revision) => {
+                let (progress, audit) = self.feed.probed(probe, Instant::now(), datastore_id, revision)?;
                 if self.feed.is_watching() {
                     self.backoff.reset();
                 }
@@ -212,11 +212,11 @@ async fn list_page(mut kv: KvClient, start: Vec<u8>, prefix: &str, at: Option<Ve
 
 async fn ask(mut kv: KvClient, question: Question) -> Result<Answer, Ended> {
     match question {
-        Question::Revision => {
+        Question::Revision(probe) => {
             // A linearizable read of one key, which need not exist: cheap, and only a working majority answers it.
             let answer = answered(REQUEST_TIMEOUT, kv.get(WATCH_RANGE.0, None)).await??;
             let (datastore_id, revision) = header(answer.header());
-            Ok(Answer::Revision(datastore_id, revision))
+            Ok(Answer::Revision(probe, datastore_id, revision))
         }
         Question::Compare(audit) => Ok(Answer::Compared(audit, compare(kv, audit).await?)),
     }
