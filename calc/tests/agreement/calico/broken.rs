@@ -3,7 +3,7 @@
 
 use model::{
     Key,
-    resource::{Action, EntityRule, Object, PolicySpec, PolicyType, Resource, Rule},
+    resource::{Action, Object, PolicySpec, PolicyType, Resource, Rule},
 };
 use selector::Selector;
 use serde_json::Value;
@@ -22,8 +22,8 @@ pub(super) fn deny_all(key: &Key, broken: &Value) -> Resource {
             namespace_selector: readable("namespaceSelector"),
             types: types(spec),
             do_not_track: spec["doNotTrack"] == true,
-            ingress: vec![deny()],
-            egress: vec![deny()],
+            ingress: vec![Rule::new(Action::Deny)],
+            egress: vec![Rule::new(Action::Deny)],
             ..PolicySpec::default()
         },
         ..Object::default()
@@ -34,17 +34,4 @@ pub(super) fn deny_all(key: &Key, broken: &Value) -> Resource {
 fn types(spec: &Value) -> Vec<PolicyType> {
     let named: Vec<PolicyType> = serde_json::from_value(spec["types"].clone()).unwrap_or_default();
     if named.is_empty() { vec![PolicyType::Ingress, PolicyType::Egress] } else { named }
-}
-
-fn deny() -> Rule {
-    Rule {
-        action: Action::Deny,
-        ip_version: None,
-        protocol: None,
-        not_protocol: None,
-        icmp: None,
-        not_icmp: None,
-        source: EntityRule::default(),
-        destination: EntityRule::default(),
-    }
 }

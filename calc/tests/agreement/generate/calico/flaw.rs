@@ -17,12 +17,13 @@ pub(crate) fn spoil(history: &[Change], which: prop::sample::Index, deeply: bool
             _ => None,
         })
         .collect();
-    let mut history = history.to_vec();
-    if !candidates.is_empty() {
-        let (index, value) = which.get(&candidates).clone();
-        history[index].value = Written::Broken(value);
+    if candidates.is_empty() {
+        return history.to_vec();
     }
-    history
+    let (index, value) = which.get(&candidates).clone();
+    let spoilt = Change { value: Written::Broken(value), ..history[index].clone() };
+    // Nothing else may be known of its key.
+    history.iter().filter(|change| change.key != spoilt.key).cloned().chain([spoilt.clone()]).collect()
 }
 
 fn spoilt(key: &Key, mut value: Value, deeply: bool) -> Option<Value> {
