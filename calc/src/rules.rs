@@ -85,6 +85,9 @@ fn translate_all(rules: &[Rule], namespace: Option<&str>, sets: &mut Sets<'_>) -
 
 /// Translates one rule; none where it cannot match any packet.
 fn translate(rule: &Rule, namespace: Option<&str>, sets: &mut Sets<'_>) -> Result<Option<RuleIntent>, String> {
+    if rule.http.is_some() {
+        return Err(".http: matching HTTP requests is not supported yet".to_owned());
+    }
     let protocol = rule.protocol.map(|name| name.0);
     let mut peer = |side: &EntityRule, path: &str| {
         Translation { protocol, namespace, sets: &mut *sets }.peer(side).map_err(|reason| format!(".{path}.{reason}"))

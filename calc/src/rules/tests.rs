@@ -118,6 +118,7 @@ fn what_cannot_be_enforced_is_refused_with_its_place() {
             "spec.ingress[0].source.notPorts: port x",
         ),
         (json!({"action": "Allow", "source": {"services": {"name": "x"}}}), "spec.ingress[0].source.services: "),
+        (json!({"action": "Allow", "http": {"methods": ["GET"]}}), "spec.ingress[0].http: "),
         (json!({"action": "Allow", "icmp": {"type": 8}}), "spec.ingress[0].icmp: needs protocol ICMP"),
         (
             json!({"action": "Allow", "protocol": "ICMP", "icmp": {"code": 0}}),

@@ -98,8 +98,11 @@ fn empty_as_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Se
 }
 
 /// One rule of a policy or profile.
+///
+/// Unknown fields are refused here and below, unlike elsewhere: a match that were ignored would make the rule wider than
+/// its author meant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rule {
     /// What a matching packet meets.
     pub action: Action,
@@ -124,6 +127,12 @@ pub struct Rule {
     /// What it asks of the destination.
     #[serde(default, deserialize_with = "null_as_default")]
     pub destination: EntityRule,
+    /// HTTP requests; not enforced yet, so a policy that uses it is treated as broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<serde_json::Value>,
+    /// Annotations for people; they match nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<serde_json::Value>,
 }
 
 impl Rule {
@@ -138,13 +147,15 @@ impl Rule {
             not_icmp: None,
             source: EntityRule::default(),
             destination: EntityRule::default(),
+            http: None,
+            metadata: None,
         }
     }
 }
 
 /// An ICMP message by type and code.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct IcmpFields {
     /// The type, 0 to 254.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
@@ -156,7 +167,7 @@ pub struct IcmpFields {
 
 /// What a rule asks of one side.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct EntityRule {
     /// In one of these prefixes or addresses.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "super::endpoint::nets_or_addresses")]
@@ -189,7 +200,7 @@ pub struct EntityRule {
 
 /// Service accounts by name, by label, or both (AND-ed).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct ServiceAccountMatch {
     /// One of these names.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_as_default")]

@@ -202,7 +202,7 @@ fn check_http(rule: &Map<String, Value>, findings: &mut Findings) {
     if is_present(rule, "protocol") && protocol(rule, "protocol") != Some(Protocol::TCP) {
         findings.problem_in("protocol", "must be TCP, or absent, beside http");
     }
-    findings.warning_in("http", "is not enforced: the rule allows whatever the rest of it matches");
+    findings.warning_in("http", "is not enforced yet: agents treat the whole policy as broken and deny");
 }
 
 fn check_services_alone(entity: &Map<String, Value>, findings: &mut Findings) {

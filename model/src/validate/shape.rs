@@ -59,7 +59,7 @@ pub(super) fn check_document(kind: Kind, document: &Value, spec: Option<&Object>
     const KNOWN: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
     // A service account's data stands beside its metadata.
     if kind != Kind::ServiceAccount {
-        warn_about_unknown(fields, &KNOWN, false, findings);
+        tell_unknown(fields, &KNOWN, false, findings);
     }
     check_field(fields, "metadata", &Shape::Object(&metadata::METADATA), findings);
     let Some(spec) = spec else { return };
@@ -134,7 +134,7 @@ fn check_object(value: &Value, object: &Object, findings: &mut Findings) {
         check_field(fields, name, shape, findings);
     }
     let known: Vec<&str> = object.fields.iter().map(|(name, _)| *name).collect();
-    warn_about_unknown(fields, &known, object.is_match, findings);
+    tell_unknown(fields, &known, object.is_match, findings);
     (object.check)(fields, findings);
 }
 
@@ -150,12 +150,19 @@ pub(super) fn is_present(fields: &Map<String, Value>, name: &str) -> bool {
     !matches!(fields.get(name), None | Some(Value::Null)) && fields.get(name).and_then(Value::as_str) != Some("")
 }
 
-fn warn_about_unknown(fields: &Map<String, Value>, known: &[&str], is_match: bool, findings: &mut Findings) {
+/// A field that is not known is kept and not used. In a match that would make the rule wider than it says.
+fn tell_unknown(fields: &Map<String, Value>, known: &[&str], is_match: bool, findings: &mut Findings) {
     for name in fields.keys().filter(|name| !known.contains(&name.as_str())) {
-        if let Some(meant) = spelling::suggestion(name, known.iter().copied()) {
-            findings.warning_in(name, format!("is no field known here and is not used; did you mean {meant}?"));
-        } else if is_match {
-            findings.warning_in(name, "is no field known here: the rule matches as if it were not there");
+        let meant = spelling::suggestion(name, known.iter().copied());
+        match (meant, is_match) {
+            (Some(meant), true) => findings.problem_in(name, format!("is no field known here; did you mean {meant}?")),
+            (None, true) => {
+                findings.problem_in(name, "is no field known here: the rule would match as if it were not there");
+            }
+            (Some(meant), false) => {
+                findings.warning_in(name, format!("is no field known here and is not used; did you mean {meant}?"));
+            }
+            (None, false) => {}
         }
     }
 }

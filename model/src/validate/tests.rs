@@ -167,9 +167,9 @@ fn slips_of_the_pen_are_noticed() {
     assert_told(
         &policy,
         &[
+            "spec.ingress[0].destination.port: is no field known here; did you mean ports?",
+            "spec.ingress[0].soruce: is no field known here; did you mean source?",
             "warning: sepc: is no field known here and is not used; did you mean spec?",
-            "warning: spec.ingress[0].destination.port: is no field known here and is not used; did you mean ports?",
-            "warning: spec.ingress[0].soruce: is no field known here and is not used; did you mean source?",
             "warning: spec.selectr: is no field known here and is not used; did you mean selector?",
         ],
     );

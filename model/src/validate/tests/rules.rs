@@ -13,12 +13,12 @@ fn assert_rule(rule: &Value, expected: &[&str]) {
 }
 
 #[test]
-fn a_match_that_would_be_ignored_is_told() {
+fn a_match_that_would_be_ignored_is_refused() {
     assert_rule(
         &json!({"action": "Allow", "destination": {"domains": ["example.com"]}, "quota": 1}),
         &[
-            "warning: destination.domains: is no field known here: the rule matches as if it were not there",
-            "warning: quota: is no field known here: the rule matches as if it were not there",
+            "destination.domains: is no field known here: the rule would match as if it were not there",
+            "quota: is no field known here: the rule would match as if it were not there",
         ],
     );
 }
@@ -84,7 +84,7 @@ fn what_fields_of_a_rule_ask_of_each_other() {
         &[
             "http: is only for rules with action Allow",
             "protocol: must be TCP, or absent, beside http",
-            "warning: http: is not enforced: the rule allows whatever the rest of it matches",
+            "warning: http: is not enforced yet: agents treat the whole policy as broken and deny",
         ],
     );
 }
