@@ -123,22 +123,30 @@ fn labelled_nets(key: &Key, labels: Labels, content: Content) -> Labelled {
 /// What lives in a namespace cannot claim another one, nor labels of namespaces and service accounts: those are
 /// inherited.
 fn namespaced_labels(mut labels: Labels, key: &Key) -> Labels {
-    labels.retain(|name, _| !name.starts_with(NAMESPACE_PREFIX) && !name.starts_with(SERVICE_ACCOUNT_PREFIX));
-    if let Some(namespace) = key.namespace() {
-        labels.insert(NAMESPACE_LABEL.to_owned(), namespace.to_owned());
+    let is_inherited = |name: &str| name.starts_with(NAMESPACE_PREFIX) || name.starts_with(SERVICE_ACCOUNT_PREFIX);
+    // Looked at before it is changed: almost always there is nothing to change, and there are very many.
+    if labels.keys().any(|name| is_inherited(name)) {
+        labels.retain(|name, _| !is_inherited(name));
+    }
+    match key.namespace() {
+        Some(namespace) if labels.get(NAMESPACE_LABEL).is_none_or(|claimed| claimed != namespace) => {
+            labels.insert(NAMESPACE_LABEL.to_owned(), namespace.to_owned());
+        }
+        _ => {}
     }
     labels
 }
 
+/// Sorted, each once.
 fn full_length_addresses(nets: &[IpNet]) -> Result<Box<[IpAddr]>, String> {
-    let addresses: BTreeSet<IpAddr> = nets
-        .iter()
-        .map(|net| {
-            let is_address = net.prefix_len() == net.max_prefix_len();
-            is_address.then(|| net.addr()).ok_or_else(|| format!("spec.ipNetworks: {net} is more than one address"))
-        })
-        .collect::<Result<_, _>>()?;
-    Ok(addresses.into_iter().collect())
+    let address = |net: &IpNet| {
+        let is_address = net.prefix_len() == net.max_prefix_len();
+        is_address.then(|| net.addr()).ok_or_else(|| format!("spec.ipNetworks: {net} is more than one address"))
+    };
+    let mut addresses: Vec<IpAddr> = nets.iter().map(address).collect::<Result<_, _>>()?;
+    addresses.sort_unstable();
+    addresses.dedup();
+    Ok(addresses.into())
 }
 
 fn named_ports(symbols: &mut Symbols, ports: &[EndpointPort]) -> Box<[NamedPort]> {
