@@ -17,6 +17,8 @@ use crate::{
 
 /// Why a policy for raw packets is refused.
 const NOT_ENFORCED: &str = "spec: doNotTrack and preDNAT policies are not enforced yet";
+/// What is missing of a policy that is otherwise enforced.
+const NOT_ON_FORWARD: &str = "spec.applyOnForward: not enforced yet on what host endpoints forward; the rest is";
 
 impl Graph {
     /// A key holds this now.
@@ -84,7 +86,7 @@ impl Graph {
             Ok(rules) => {
                 self.stand_ins.remove(key);
                 self.set_policy(key, Some((head, rules)));
-                Ok(())
+                if spec.apply_on_forward { Err(NOT_ON_FORWARD.to_owned()) } else { Ok(()) }
             }
             Err(reason) => self.refuse_policy(key, head.broken(), reason),
         }

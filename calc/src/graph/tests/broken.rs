@@ -57,6 +57,15 @@ fn a_policy_that_asks_for_services_is_broken() {
 }
 
 #[test]
+fn what_a_policy_asks_of_forwarded_traffic_is_reported_and_the_rest_enforced() {
+    let mut told = shop(Nodes::One("n1".into()));
+    let spec = json!({"selector": "all()", "applyOnForward": true, "ingress": [{"action": "Deny"}]});
+    told.put("GlobalNetworkPolicy/p", json!({"spec": spec}));
+    assert_eq!(policy(told.node("n1"), "GlobalNetworkPolicy/p"), deny());
+    assert_eq!(told.rejected(), ["GlobalNetworkPolicy/p"]);
+}
+
+#[test]
 fn a_kubernetes_policy_that_was_not_projected_closes_its_namespace() {
     let mut told = shop(Nodes::One("n1".into()));
     told.put("KubernetesNetworkPolicy/shop/p", json!({"spec": {"podSelector": {}, "policyTypes": ["Egress"]}}));
