@@ -4,6 +4,7 @@
 //! it: [`Client`] verifies every state it hands out; [`LightClient`] keeps nothing and counts, for load tests.
 //! What resources mean is not known here; that is the agent's business.
 
+mod certificates;
 mod client;
 mod config;
 mod connection;

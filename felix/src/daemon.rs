@@ -4,7 +4,7 @@ use std::{future::Future, pin::pin, sync::Arc};
 
 use anyhow::{Context as _, bail};
 use felix_client::{agent::Agent, sync};
-use pki::{Files, Peers};
+use pki::{ClientTls, Files, Peers};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -49,8 +49,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 
 fn sync_config(args: &Args) -> anyhow::Result<sync::Config> {
     let files = Files { cert: args.cert_file.clone(), key: args.key_file.clone(), ca: args.ca_file.clone() };
-    let tls = pki::load_client(&files, &Peers::common_name(&args.typha_cn)).context("cannot connect to typha")?;
-    Ok(sync::Config::new(args.typha.iter().map(String::as_str), Arc::new(tls)))
+    let tls = ClientTls::client(files, Peers::common_name(&args.typha_cn)).context("cannot connect to typha")?;
+    Ok(sync::Config::new(args.typha.iter().map(String::as_str), tls))
 }
 
 /// Says when to end: SIGTERM from a supervisor, SIGINT from a terminal.

@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use rustls::pki_types::{
@@ -37,6 +37,19 @@ pub(crate) fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'stati
         check_validity(file, certificate)?;
     }
     Ok(certificates)
+}
+
+/// When the first of a file's certificates expires.
+pub(crate) fn earliest_expiry(file: &Path) -> Result<SystemTime, LoadError> {
+    let unusable = |reason| LoadError::Unusable { file: file.into(), reason };
+    let mut earliest = None;
+    for certificate in read_certificates(file)? {
+        let not_after = parse(&certificate).map_err(unusable)?.validity().not_after.timestamp();
+        // Certificates in use expire after 1970, and were found valid now.
+        let not_after = SystemTime::UNIX_EPOCH + Duration::from_secs(not_after.max(0) as u64);
+        earliest = Some(earliest.map_or(not_after, |earliest: SystemTime| earliest.min(not_after)));
+    }
+    earliest.ok_or_else(|| LoadError::NoCertificate { file: file.into() })
 }
 
 /// Reads the first private key of a file.

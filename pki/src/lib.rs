@@ -7,6 +7,7 @@ pub mod development;
 mod error;
 mod explain;
 mod files;
+mod live;
 mod load;
 mod peers;
 mod verifier;
@@ -15,6 +16,7 @@ pub use self::{
     error::LoadError,
     explain::explain,
     files::Files,
+    live::{ClientTls, Expiry, Live, REFRESH_INTERVAL, Refresh, ServerTls},
     load::{ALPN_H2, load_client, load_server},
     peers::{PeerError, PeerName, Peers},
 };

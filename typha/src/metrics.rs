@@ -1,8 +1,13 @@
 //! What Prometheus can scrape. Counters are registered once here; sizes are read when they are scraped, so they cannot
 //! be forgotten.
 
-use std::{fmt, sync::Arc, time::Instant};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
+use pki::ServerTls;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _, text::encode},
@@ -21,6 +26,7 @@ use crate::{clients::Clients, feed::Board};
 pub(crate) struct Metrics {
     registry: Registry,
     rejections: Family<Reason, Counter>,
+    handshakes: Family<Handshake, Counter>,
 }
 
 /// Why a peer was turned away.
@@ -30,19 +36,34 @@ pub(crate) struct Reason {
     pub(crate) reason: &'static str,
 }
 
+/// How a TLS session began.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Handshake {
+    /// `full`, or `resumed` with a ticket of ours.
+    pub(crate) kind: &'static str,
+}
+
 impl Metrics {
     /// Registers everything.
-    pub(crate) fn new(board: Arc<Board>, clients: Arc<Clients>) -> Self {
+    pub(crate) fn new(board: Arc<Board>, clients: Arc<Clients>, tls: Arc<ServerTls>) -> Self {
         let mut registry = Registry::with_prefix("typha");
         let rejections = Family::default();
         registry.register("rejections", "Connections and requests turned away, by reason", rejections.clone());
+        let handshakes = Family::default();
+        registry.register("handshakes", "TLS handshakes that succeeded, by kind", handshakes.clone());
         registry.register_collector(Box::new(Sizes { board, clients }));
-        Self { registry, rejections }
+        registry.register_collector(Box::new(Certificates { tls }));
+        Self { registry, rejections, handshakes }
     }
 
     /// The counters of peers turned away.
     pub(crate) fn rejections(&self) -> Family<Reason, Counter> {
         self.rejections.clone()
+    }
+
+    /// Counts a TLS handshake.
+    pub(crate) fn shook_hands(&self, kind: &'static str) {
+        self.handshakes.get_or_create(&Handshake { kind }).inc();
     }
 
     /// The text that Prometheus reads.
@@ -57,6 +78,38 @@ impl Metrics {
 struct Sizes {
     board: Arc<Board>,
     clients: Arc<Clients>,
+}
+
+/// The certificates in force, read when they are scraped.
+#[derive(Debug)]
+struct Certificates {
+    tls: Arc<ServerTls>,
+}
+
+impl Collector for Certificates {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        let help = "Until the certificate expires; negative afterwards";
+        if let Some(expiry) = self.tls.expiry() {
+            let mut encoder = encoder.encode_descriptor("certificate_expiry_seconds", help, None, MetricType::Gauge)?;
+            for (file, at) in [("own", expiry.own), ("ca", expiry.ca)] {
+                let labels = [("certificate", file)];
+                ConstGauge::new(seconds_until(at)).encode(encoder.encode_family(&labels)?)?;
+            }
+        }
+        let mut counter = |name: &str, help: &str, value: u64| {
+            let encoder = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            ConstCounter::new(value).encode(encoder)
+        };
+        counter("certificate_reloads", "Times that new certificates came in force", self.tls.reloads())?;
+        counter("certificate_reload_failures", "Times that new certificates could not be used", self.tls.failures())
+    }
+}
+
+fn seconds_until(at: SystemTime) -> f64 {
+    match at.duration_since(SystemTime::now()) {
+        Ok(left) => left.as_secs_f64(),
+        Err(over) => -over.duration().as_secs_f64(),
+    }
 }
 
 impl fmt::Debug for Sizes {

@@ -4,6 +4,7 @@
 //! method), `message` (its request). What the streams say is decided in `session`.
 
 mod accept;
+mod certificates;
 mod config;
 mod connection;
 mod executor;
@@ -14,6 +15,7 @@ mod router;
 use std::{net::SocketAddr, sync::Arc};
 
 use datastore_adapters::Source;
+use pki::ServerTls;
 use thiserror::Error;
 use tokio::{
     net::TcpListener,
@@ -84,7 +86,7 @@ pub enum ServerError {
 impl Server {
     /// Starts serving what the source streams.
     pub async fn start(config: Config, source: impl Source) -> Result<Self, ServerError> {
-        let tls = pki::load_server(&config.files, &config.peers)?;
+        let tls = Arc::new(ServerTls::server(config.files.clone(), config.peers.clone())?);
         let (listener, address) = listen(config.listen, "--listen").await?;
         let admin = match config.admin_listen {
             Some(address) => Some(listen(address, "--admin-listen").await?),
@@ -93,7 +95,7 @@ impl Server {
         let batches = Arc::new(Batches::default());
         let (writer, board) = Writer::new(Arc::clone(&batches));
         let clients = Arc::new(Clients::default());
-        let metrics = Metrics::new(Arc::clone(&board), Arc::clone(&clients));
+        let metrics = Metrics::new(Arc::clone(&board), Arc::clone(&clients), Arc::clone(&tls));
         let rejections = Rejections::new(metrics.rejections());
         let shared = Arc::new(Shared { config, board, batches, clients, rejections, metrics });
 
@@ -102,6 +104,8 @@ impl Server {
         let (events_tx, events_rx) = mpsc::channel(EVENTS);
         tasks.spawn(named("the datastore's adapter", source.run(events_tx)));
         tasks.spawn(named("the writer", writer.run(events_rx)));
+        let certificates = certificates::follow(Arc::clone(&tls), shared.config.limits.certificates_every);
+        tasks.spawn(named("the certificates' watch", certificates));
         let admin_address = admin.map(|(listener, address)| {
             tasks.spawn(named("the admin server", Admin::new(Arc::clone(&shared)).run(listener)));
             address

@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use pki::ClientTls;
+
 use super::Metrics;
 
 /// A client is as dead as it is silent: typha sends a checkpoint at least every few seconds even where nothing changes,
@@ -17,27 +19,31 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 pub struct Config {
     /// The replicas, `host:port`; tried in turn, from a random one on.
     pub servers: Arc<[Arc<str>]>,
-    /// Our certificate, the CA, and who the server must be: see [`pki::load_client`].
-    pub tls: Arc<rustls::ClientConfig>,
+    /// Our certificate, the CA, and who the server must be; see [`ClientTls`]. Where it follows files, clients look at
+    /// them as they go.
+    pub tls: Arc<ClientTls>,
     /// The software and its version, for people who look at typha's list of clients.
     pub version: Arc<str>,
     /// A replica that is silent for longer is left.
     pub silence_limit: Duration,
     /// A replica that takes longer to be connected to is passed over.
     pub connect_limit: Duration,
+    /// How often the certificates' files are looked at.
+    pub certificates_every: Duration,
     /// Counters that all clients with this configuration share.
     pub metrics: Metrics,
 }
 
 impl Config {
-    /// A configuration with the usual limits.
-    pub fn new(servers: impl IntoIterator<Item = impl Into<Arc<str>>>, tls: Arc<rustls::ClientConfig>) -> Self {
+    /// A configuration with the usual limits, and with `tls` that follows its files or is fixed.
+    pub fn new(servers: impl IntoIterator<Item = impl Into<Arc<str>>>, tls: impl Into<ClientTls>) -> Self {
         Self {
             servers: servers.into_iter().map(Into::into).collect(),
-            tls,
+            tls: Arc::new(tls.into()),
             version: concat!("cattail/", env!("CARGO_PKG_VERSION")).into(),
             silence_limit: SILENCE_LIMIT,
             connect_limit: CONNECT_LIMIT,
+            certificates_every: pki::REFRESH_INTERVAL,
             metrics: Metrics::default(),
         }
     }

@@ -1,8 +1,11 @@
 //! What the sync clients of a process count.
 
+use std::{sync::atomic::AtomicU64, time::SystemTime};
+
+use pki::ClientTls;
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
 
@@ -17,6 +20,14 @@ pub struct Metrics {
     pub(super) received_bytes: Counter,
     pub(super) received_updates: Counter,
     pub(super) skipped_entries: Counter,
+    pub(super) certificate_failures: Counter,
+    /// Nothing where the configuration follows no files.
+    certificate_expiry: Family<CertificateLabel, Gauge<f64, AtomicU64>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CertificateLabel {
+    certificate: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -43,6 +54,16 @@ impl Metrics {
         registry.register("received_bytes", "Bytes of messages received", self.received_bytes.clone());
         registry.register("received_updates", "Updates handed out", self.received_updates.clone());
         registry.register("skipped_entries", "Entries of kinds unknown here", self.skipped_entries.clone());
+        registry.register(
+            "certificate_expiry_timestamp_seconds",
+            "When certificates in force expire, in Unix time",
+            self.certificate_expiry.clone(),
+        );
+        registry.register(
+            "certificate_reload_failures",
+            "Times that new certificates could not be used",
+            self.certificate_failures.clone(),
+        );
     }
 
     /// Bytes of messages received so far.
@@ -52,6 +73,14 @@ impl Metrics {
 
     pub(super) fn connected(&self, mode: Mode) {
         self.connects.get_or_create(&ModeLabel { mode: mode.to_string() }).inc();
+    }
+
+    pub(super) fn certificates(&self, tls: &ClientTls) {
+        let Some(expiry) = tls.expiry() else { return };
+        for (certificate, at) in [("own", expiry.own), ("ca", expiry.ca)] {
+            let seconds = at.duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+            self.certificate_expiry.get_or_create(&CertificateLabel { certificate }).set(seconds);
+        }
     }
 
     pub(super) fn disconnected(&self, reason: &Disconnect) {

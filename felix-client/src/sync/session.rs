@@ -1,7 +1,8 @@
 //! The life of a client: connect, subscribe, feed the consumer, report; when that ends, wait and go on with the next
 //! replica, for ever.
 //!
-//! The two clients differ only in their [`Consumer`] and their [`Transport`]. Reports share the connection and never hold up the stream.
+//! The two clients differ only in their [`Consumer`] and their [`Transport`]. Reports share the connection and never
+//! hold up the stream.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -9,7 +10,7 @@ use proto::sync::v1::{Batch, GoAway, Position, SubscribeRequest};
 use tokio::time::{self, Instant};
 
 use super::{
-    Config, Disconnect, ProtocolError,
+    Config, Disconnect, ProtocolError, certificates,
     report::Outbox,
     retry::{Backoff, Replicas},
     transport::Transport,
@@ -64,6 +65,14 @@ impl From<Disconnect> for Ended {
 
 /// Lives until nobody reads any more. Cancel by dropping.
 pub(super) async fn live<T: Transport>(config: &Config, node: &str, consumer: &mut impl Consumer, outbox: &mut Outbox) {
+    tokio::select! {
+        () = go_round::<T>(config, node, consumer, outbox) => {}
+        never = certificates::follow(config) => match never {},
+    }
+}
+
+/// From one replica to the next.
+async fn go_round<T: Transport>(config: &Config, node: &str, consumer: &mut impl Consumer, outbox: &mut Outbox) {
     let Some(mut replicas) = Replicas::new(Arc::clone(&config.servers), fastrand::usize(..)) else { return };
     let mut backoff = Backoff::default();
     loop {

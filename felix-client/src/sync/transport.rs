@@ -53,7 +53,7 @@ pub(super) async fn dial(config: &Config, address: &Arc<str>) -> Result<TlsStrea
     tcp.set_nodelay(true).map_err(unreachable)?;
     let name = server_name(address)?;
     // Boxed: the handshake's state is kilobytes, and a process may hold thousands of clients.
-    Box::pin(TlsConnector::from(Arc::clone(&config.tls)).connect(name, tcp))
+    Box::pin(TlsConnector::from(config.tls.current()).connect(name, tcp))
         .await
         .map_err(|error| Disconnect::Tls { address: Arc::clone(address), reason: pki::explain(&error) })
 }

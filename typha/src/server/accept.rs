@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use rustls::ServerConfig;
+use pki::ServerTls;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -28,9 +28,9 @@ pub(super) struct Acceptor {
 }
 
 impl Acceptor {
-    pub(super) fn new(shared: Arc<Shared>, tls: ServerConfig, stop: CancellationToken) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, tls: Arc<ServerTls>, stop: CancellationToken) -> Self {
         let handshakes = Semaphore::new(shared.config.limits.handshakes);
-        let door = Arc::new(Door { shared, tls: Arc::new(tls), handshakes, stop: stop.clone() });
+        let door = Arc::new(Door { shared, tls, handshakes, stop: stop.clone() });
         Self { door, stop, connections: JoinSet::new() }
     }
 

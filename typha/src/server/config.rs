@@ -41,6 +41,8 @@ pub struct Limits {
     pub drain: Duration,
     /// Without a sign of life from the datastore for longer than this, the replica is not ready.
     pub stale_after: Duration,
+    /// How often the certificates' files are looked at.
+    pub certificates_every: Duration,
 }
 
 impl Default for Limits {
@@ -55,6 +57,7 @@ impl Default for Limits {
             keepalive: Duration::from_secs(20),
             drain: Duration::from_secs(10),
             stale_after: Duration::from_secs(15),
+            certificates_every: pki::REFRESH_INTERVAL,
         }
     }
 }

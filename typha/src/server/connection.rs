@@ -11,7 +11,8 @@ use std::{
 
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustls::ServerConfig;
+use pki::ServerTls;
+use rustls::HandshakeKind;
 use tokio::{net::TcpStream, sync::Semaphore, time::timeout};
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
@@ -32,7 +33,7 @@ const RESET_STREAMS: usize = 20;
 /// What all connections share.
 pub(super) struct Door {
     pub(super) shared: Arc<Shared>,
-    pub(super) tls: Arc<ServerConfig>,
+    pub(super) tls: Arc<ServerTls>,
     /// One permit per handshake. Taken once the peer has said something, so that silent peers cannot hold them all.
     pub(super) handshakes: Semaphore,
     pub(super) stop: CancellationToken,
@@ -68,7 +69,11 @@ impl Connection {
             .map_err(|error| ("handshake", pki::explain(&error)))?;
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
         match self.door.shared.config.peers.check(chain) {
-            Ok(_) => Ok(stream),
+            Ok(_) => {
+                let resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
+                self.door.shared.metrics.shook_hands(if resumed { "resumed" } else { "full" });
+                Ok(stream)
+            }
             Err(error) => Err(("identity", error.to_string())),
         }
     }
@@ -76,7 +81,7 @@ impl Connection {
     async fn shake_hands(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
         let hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
         let _permit = self.door.handshakes.acquire().await.map_err(std::io::Error::other)?;
-        hello.into_stream(Arc::clone(&self.door.tls)).await
+        hello.into_stream(self.door.tls.current()).await
     }
 
     async fn serve(&self, stream: TlsStream<TcpStream>) {
