@@ -3,6 +3,7 @@
 //! - A policy becomes one that denies everything, first in its tier, for every endpoint that it may select.
 //! - A network set leaves sets incomplete; rules that use them are hardened here.
 //! - A tier becomes one that denies at its end; a profile one that denies everything.
+//! - Settings become those of them that can be read; the defaults of the others are the strict ones.
 //! - A host endpoint becomes one with no profiles, where its node and interface can be read.
 //! - A workload endpoint becomes nothing: its interface is unknown to its node, and unknown interfaces drop, so no
 //!   packet from or to it can pass a rule that would have known its address.
@@ -13,7 +14,7 @@ mod tests;
 use model::{
     Key, Kind,
     intent::{PeerMatch, RuleAction, RuleIntent, SetId},
-    resource::{HostEndpointSpec, Labels, Metadata, Object, TierSpec},
+    resource::{FelixConfigurationSpec, HostEndpointSpec, Labels, Metadata, Object, TierSpec},
 };
 use selector::Selector;
 use serde_json::Value;
@@ -48,6 +49,18 @@ pub(crate) fn policy_head(key: &Key, json: &[u8]) -> Option<PolicyHead> {
         ingress: ingress || neither,
         egress: egress || neither,
     })
+}
+
+/// Settings of which only this JSON is known: each that is readable by itself.
+pub(crate) fn felix_configuration(json: &[u8]) -> FelixConfigurationSpec {
+    let value: Value = serde_json::from_slice(json).unwrap_or_default();
+    let Some(fields) = value["spec"].as_object() else { return FelixConfigurationSpec::default() };
+    let is_readable = |(name, value): &(&String, &Value)| {
+        let alone = Value::from_iter([((*name).as_str(), (*value).clone())]);
+        serde_json::from_value::<FelixConfigurationSpec>(alone).is_ok()
+    };
+    let readable = fields.iter().filter(is_readable).map(|(name, value)| (name.as_str(), value.clone()));
+    serde_json::from_value(readable.collect()).unwrap_or_default()
 }
 
 /// A tier of which only this JSON is known: its order where readable, and Deny at its end.

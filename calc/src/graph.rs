@@ -28,6 +28,7 @@ use crate::{
     ip_sets::{Definitions, IpSets},
     items::{Item, ItemId, Items},
     label_index::{ClassId, LabelIndex},
+    node_configs::NodeConfigs,
     output::{Output, OutputEndpoint},
     profiles::Profiles,
     routes::Routes,
@@ -82,6 +83,7 @@ pub struct Graph {
     rules: ActiveRules,
     sets: IpSets,
     routes: Routes,
+    configs: NodeConfigs,
     output: Output,
     /// Network sets of which nothing could be read.
     unreadable_sets: BTreeSet<Key>,
@@ -104,6 +106,7 @@ impl Graph {
             rules: ActiveRules::default(),
             sets: IpSets::default(),
             routes: Routes::new(nodes.clone()),
+            configs: NodeConfigs::new(nodes.clone()),
             output: Output::default(),
             unreadable_sets: BTreeSet::new(),
             stand_ins: BTreeSet::new(),
@@ -123,7 +126,8 @@ impl Graph {
         self.flush_endpoints();
         self.flush_rules();
         self.flush_sets();
-        self.routes.publish(&self.items, &self.index.symbols, &mut self.output);
+        let nodes_changed = self.routes.publish(&self.items, &self.index.symbols, &mut self.output);
+        self.configs.publish(self.routes.nodes(), nodes_changed, &mut self.output);
         self.output.take()
     }
 

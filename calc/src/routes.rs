@@ -135,9 +135,15 @@ impl Routes {
         }
     }
 
-    /// Tells each wanted node that exists what changed for it.
-    pub(crate) fn publish(&mut self, items: &Items, symbols: &Symbols, output: &mut Output) {
+    /// Wanted nodes that exist, as of the last [`Self::publish`].
+    pub(crate) fn nodes(&self) -> &BTreeSet<Arc<str>> {
+        &self.told
+    }
+
+    /// Tells each wanted node that exists what changed for it. Returns whether nodes came or left.
+    pub(crate) fn publish(&mut self, items: &Items, symbols: &Symbols, output: &mut Output) -> bool {
         let (came, gone) = self.changed_nodes();
+        let nodes_changed = !(came.is_empty() && gone.is_empty());
         for node in &gone {
             self.tell_all(node, output, false);
             self.told.remove(node);
@@ -157,6 +163,7 @@ impl Routes {
             self.tell_all(&node, output, true);
             self.told.insert(node);
         }
+        nodes_changed
     }
 
     /// Wanted nodes that came and that left. A node exists where it has a resource or an endpoint.

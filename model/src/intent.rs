@@ -3,6 +3,7 @@
 //! Complete objects, no history: applying a [`Delta`] twice, or after a restart, gives the same kernel. Selectors,
 //! labels and namespaces are gone by here; addresses, ports, sets and interfaces are left.
 
+mod node_config;
 mod rule;
 
 use std::{
@@ -14,7 +15,10 @@ use std::{
 
 use ipnet::IpNet;
 
-pub use self::rule::{Icmp, PeerMatch, PortRange, Protocol, RuleAction, RuleIntent};
+pub use self::{
+    node_config::{EndpointToHostAction, FailsafePort, NodeConfig},
+    rule::{Icmp, PeerMatch, PortRange, Protocol, RuleAction, RuleIntent},
+};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -189,6 +193,8 @@ pub struct Delta {
     pub endpoints: BTreeMap<EndpointId, Option<Arc<EndpointIntent>>>,
     /// Routes that came, changed or went.
     pub routes: BTreeMap<IpNet, Option<RouteIntent>>,
+    /// The node's settings, where they changed.
+    pub config: Option<NodeConfig>,
 }
 
 impl Delta {
@@ -199,6 +205,7 @@ impl Delta {
             && self.profiles.is_empty()
             && self.endpoints.is_empty()
             && self.routes.is_empty()
+            && self.config.is_none()
     }
 }
 
@@ -215,6 +222,8 @@ pub struct NodeIntent {
     pub endpoints: BTreeMap<EndpointId, Arc<EndpointIntent>>,
     /// Routes.
     pub routes: BTreeMap<IpNet, RouteIntent>,
+    /// The node's settings.
+    pub config: NodeConfig,
 }
 
 impl NodeIntent {
@@ -228,6 +237,9 @@ impl NodeIntent {
         apply_options(&mut self.profiles, &delta.profiles);
         apply_options(&mut self.endpoints, &delta.endpoints);
         apply_options(&mut self.routes, &delta.routes);
+        if let Some(config) = &delta.config {
+            self.config.clone_from(config);
+        }
     }
 
     fn apply_set_change(&mut self, id: &SetId, change: &SetChange) {

@@ -4,6 +4,7 @@
 //! with its field path. Unknown fields are ignored here; they survive in the datastore because writers keep the JSON.
 
 mod endpoint;
+mod felix_configuration;
 mod metadata;
 mod network;
 mod policy;
@@ -15,10 +16,9 @@ use thiserror::Error;
 pub(crate) use self::{endpoint::parse_net, policy::null_as_default};
 pub use self::{
     endpoint::{EndpointPort, HostEndpointSpec, WorkloadEndpointSpec},
+    felix_configuration::FelixConfigurationSpec,
     metadata::{Labels, Metadata, Object},
-    network::{
-        AllocationAttribute, FelixConfigurationSpec, IpPoolSpec, IpamBlockSpec, NetworkSetSpec, NodeBgpSpec, NodeSpec,
-    },
+    network::{AllocationAttribute, IpPoolSpec, IpamBlockSpec, NetworkSetSpec, NodeBgpSpec, NodeSpec},
     policy::{
         Action, EntityRule, IcmpFields, PolicySpec, PolicyType, ProfileSpec, Rule, ServiceAccountMatch, TierSpec,
     },

@@ -10,6 +10,7 @@ use super::{Graph, Input};
 use crate::{
     active_rules::SourceId,
     endpoints, fail_closed,
+    node_configs::NodeConfigs,
     policies::PolicyHead,
     profiles::{Profile, profile_name},
     rules::Rules,
@@ -63,7 +64,11 @@ impl Graph {
             Resource::Tier(tier) => self.policies.set_tier(&self.index, key.name(), Some(&tier.spec)),
             Resource::IpamBlock(block) => self.routes.set_block(key, Some(&block)),
             Resource::Node(node) => self.routes.set_node(key.name(), Some(&node.spec.bgp.unwrap_or_default())),
-            Resource::IpPool(_) | Resource::FelixConfiguration(_) | Resource::ClusterInformation => {}
+            Resource::FelixConfiguration(object) => {
+                NodeConfigs::check(key.name(), &object.spec)?;
+                self.configs.set(key.name(), Some(object.spec));
+            }
+            Resource::IpPool(_) | Resource::ClusterInformation => {}
         }
         self.stand_ins.remove(key);
         Ok(())
@@ -129,8 +134,9 @@ impl Graph {
             Kind::WorkloadEndpoint | Kind::Pod | Kind::HostEndpoint | Kind::NetworkSet | Kind::GlobalNetworkSet => {
                 self.items.find(key).is_some()
             }
+            Kind::FelixConfiguration => self.configs.has(key.name()),
             // Nothing ever stands in for these.
-            Kind::IpamBlock | Kind::Node | Kind::IpPool | Kind::FelixConfiguration | Kind::ClusterInformation => true,
+            Kind::IpamBlock | Kind::Node | Kind::IpPool | Kind::ClusterInformation => true,
         };
         is_there && !self.stand_ins.contains(key)
     }
@@ -159,12 +165,12 @@ impl Graph {
                     .and_then(|object| endpoints::host(&mut self.index.symbols, &self.nodes, key, object).ok());
                 self.place(key, host);
             }
+            Kind::FelixConfiguration => self.configs.set(key.name(), Some(fail_closed::felix_configuration(json))),
             Kind::WorkloadEndpoint
             | Kind::Pod
             | Kind::IpamBlock
             | Kind::Node
             | Kind::IpPool
-            | Kind::FelixConfiguration
             | Kind::ClusterInformation => {}
         }
     }
@@ -183,7 +189,8 @@ impl Graph {
             }
             Kind::IpamBlock => self.routes.set_block(key, None),
             Kind::Node => self.routes.set_node(key.name(), None),
-            Kind::IpPool | Kind::FelixConfiguration | Kind::ClusterInformation => {}
+            Kind::FelixConfiguration => self.configs.set(key.name(), None),
+            Kind::IpPool | Kind::ClusterInformation => {}
         }
     }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "JSON literals read best where they are made")]
 
 mod broken;
+mod configs;
 mod properties;
 
 use std::collections::BTreeMap;

@@ -38,7 +38,7 @@ pub(crate) fn intent() -> impl Strategy<Value = NodeIntent> {
                 (endpoint_id(pod), Arc::new(EndpointIntent { attachment, ingress, egress, profiles }))
             })
             .collect(),
-        routes: std::collections::BTreeMap::new(),
+        ..NodeIntent::default()
     })
 }
 

@@ -154,5 +154,6 @@ fn everything(intent: &NodeIntent) -> Delta {
         profiles: intent.profiles.iter().map(|(id, profile)| (id.clone(), Some(profile.clone()))).collect(),
         endpoints: intent.endpoints.iter().map(|(id, endpoint)| (id.clone(), Some(endpoint.clone()))).collect(),
         routes: routes.collect(),
+        config: Some(intent.config.clone()),
     }
 }

@@ -1,4 +1,4 @@
-//! Network sets, pools, blocks, nodes, configuration.
+//! Network sets, pools, blocks, nodes.
 
 use std::collections::BTreeMap;
 
@@ -84,19 +84,4 @@ pub struct NodeBgpSpec {
     /// Address with the prefix length of its subnet.
     #[serde(rename = "ipv6Address", skip_serializing_if = "Option::is_none")]
     pub ipv6_address: Option<IpNet>,
-}
-
-/// FelixConfigurationSpec, as far as it is honoured.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct FelixConfigurationSpec {
-    /// Names of workload interfaces start with one of these, comma-separated.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub interface_prefix: Option<String>,
-    /// What a workload's traffic to its own host meets after its egress policy: `Drop`, `Return` or `Accept`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub default_endpoint_to_host_action: Option<String>,
-    /// Prefix of the kernel's log lines for Log rules.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log_prefix: Option<String>,
 }

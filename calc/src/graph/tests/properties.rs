@@ -15,6 +15,9 @@ enum Soundness {
     Absent,
 }
 
+/// Nodes that are asked about; of the last, nothing is known.
+const NODES: [&str; 3] = ["n1", "n2", "n3"];
+
 /// A key and everything that it may hold.
 type Slot = (&'static str, Vec<(Soundness, Value)>);
 
@@ -160,9 +163,14 @@ fn network_slots() -> Vec<Slot> {
     let block = |owner: &str| {
         sound(json!({"cidr": "10.0.1.0/24", "affinity": format!("host:{owner}"), "allocations": [], "attributes": []}))
     };
+    let settings = |prefix: &str| sound(json!({"spec": {"logPrefix": prefix}}));
+    let broken_settings =
+        || broken(json!({"spec": {"logPrefix": 1, "defaultEndpointToHostAction": "Accept", "nftablesMarkMask": "x"}}));
     vec![
         ("Node/n1", vec![node("172.16.0.1/24"), node("172.16.0.9/24"), broken(json!({"spec": 1}))]),
         ("Node/n2", vec![node("172.16.0.2/24"), sound(json!({"spec": {}}))]),
+        ("FelixConfiguration/default", vec![settings("a"), settings("calico-packet"), broken_settings()]),
+        ("FelixConfiguration/node.n1", vec![settings("b"), sound(json!({"spec": {}})), broken_settings()]),
         ("IPAMBlock/10.0.1.0-24", vec![block("n1"), block("n2"), broken(json!([]))]),
     ]
 }
@@ -190,6 +198,7 @@ pub(super) fn take(node: &mut NodeIntent, delta: &Delta) {
     for (prefix, route) in &delta.routes {
         assert_ne!(before.routes.get(prefix), route.as_ref(), "{prefix} is told for nothing");
     }
+    assert_ne!(Some(&before.config), delta.config.as_ref(), "settings are told for nothing");
     for id in delta.ip_sets.keys() {
         assert_ne!(before.ip_sets.get(id), node.ip_sets.get(id), "{id} is told for nothing");
     }
@@ -303,11 +312,19 @@ proptest! {
 
     #[test]
     fn one_node_is_told_what_all_would_be(steps in steps()) {
+        // Who is asked about alone has settings even where nothing else is known of it.
+        let exist = |told: &mut Told| {
+            for name in NODES {
+                told.put(&format!("Node/{name}"), json!({"spec": {}})).flush();
+            }
+        };
         let mut all = Told::new(Nodes::All);
         run(&mut all, &steps);
-        for name in ["n1", "n2", "n3"] {
+        exist(&mut all);
+        for name in NODES {
             let mut one = Told::one(name);
             run(&mut one, &steps);
+            exist(&mut one);
             prop_assert_eq!(one.node(name), all.node(name));
             prop_assert!(one.nodes.keys().all(|node| &**node == name));
         }
