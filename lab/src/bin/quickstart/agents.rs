@@ -52,10 +52,14 @@ pub(crate) fn expect_nothing_rejected(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-/// Fails where an agent is not fed by this replica, or did not go on where it was.
-pub(crate) fn expect_resumed(cluster: &Cluster, node: &str, server: &str) -> Result<()> {
-    match ask(cluster, node)?.typha {
-        Some(feed) if feed.server == server && feed.mode == RESUMED => Ok(()),
-        other => bail!("felix on {node} should have resumed at {server}, but is fed by {other:?}"),
+/// Waits until an agent is fed by this replica; fails where it did not go on where it was. The replica knows of its
+/// client a moment before the agent knows of its feed.
+pub(crate) fn expect_resumed(cluster: &mut Cluster, node: &str, server: &str) -> Result<()> {
+    let feed = cluster.wait_until(&format!("felix on {node} to be fed by {server}"), |cluster| {
+        Ok(ask(cluster, node)?.typha.filter(|feed| feed.server == server))
+    })?;
+    if feed.mode != RESUMED {
+        bail!("felix on {node} should have resumed at {server}, but got a {}", feed.mode);
     }
+    Ok(())
 }
