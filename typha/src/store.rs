@@ -36,7 +36,7 @@ const DIGEST_HISTORY: usize = 4096;
 /// The state and its history. Cloning is cheap: the maps share their nodes.
 #[derive(Clone)]
 pub struct Store {
-    /// What readers get. Changed by [`Store::apply`] and [`Store::sweep`] only.
+    /// What readers get. Changed by [`Store::apply`] and by a [`Relist`] only.
     view: View,
     /// Where the tombstones are in the index, so that the oldest can be dropped.
     tombstones: OrdSet<Place>,
