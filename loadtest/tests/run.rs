@@ -5,7 +5,8 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 fn loadtest(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_loadtest")).args(args).output().unwrap()
+    let program = env!("CARGO_BIN_EXE_loadtest");
+    Command::new(program).args(args).output().unwrap_or_else(|error| panic!("cannot start {program}: {error}"))
 }
 
 #[test]
