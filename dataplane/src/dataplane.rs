@@ -21,8 +21,8 @@ pub struct Dataplane {
     monitor: Monitor,
     /// Made at the first wait: it needs a runtime, which the thread that makes a dataplane need not have.
     waiter: Option<AsyncFd<OwnedFd>>,
-    resync_interval: Duration,
-    next_resync: Instant,
+    /// When the kernel is to be read back; `None` is never.
+    next_resync: Option<Instant>,
     /// When to try again what failed for reasons that may pass without an event.
     retry_at: Option<Instant>,
 }
@@ -34,13 +34,12 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 impl Dataplane {
     /// Opens the sockets in the calling thread's network namespace. Writes nothing.
     pub fn new(config: Config) -> Result<Self, Error> {
-        let resync_interval = config.resync_interval;
+        let next_resync = after(config.resync_interval);
         Ok(Self {
             monitor: Monitor::open().map_err(Error::Open)?,
             engine: Arc::new(Mutex::new(Engine::open(config)?)),
             waiter: None,
-            resync_interval,
-            next_resync: Instant::now() + resync_interval,
+            next_resync,
             retry_at: None,
         })
     }
@@ -48,6 +47,9 @@ impl Dataplane {
     /// Takes a change in. Cheap; no kernel is touched.
     pub fn update(&mut self, delta: &Delta) {
         self.engine().update(delta);
+        if delta.config.is_some() {
+            self.next_resync = after(self.resync_interval());
+        }
     }
 
     /// What was taken in so far is everything: from now on, [`apply`](Self::apply) may write and sweep.
@@ -83,12 +85,14 @@ impl Dataplane {
         if !self.engine().is_in_sync() {
             std::future::pending::<()>().await;
         }
+        // Never polled where there is no time to wait for.
+        let sleep_until = |at: Option<Instant>| tokio::time::sleep_until(at.unwrap_or_else(Instant::now));
         let (resync_at, retry_at) = (self.next_resync, self.retry_at);
         tokio::select! {
             () = self.link_event() => {}
-            () = tokio::time::sleep_until(retry_at.unwrap_or(resync_at)), if retry_at.is_some() => {}
-            () = tokio::time::sleep_until(resync_at) => {
-                self.next_resync = Instant::now() + self.resync_interval;
+            () = sleep_until(retry_at), if retry_at.is_some() => {}
+            () = sleep_until(resync_at), if resync_at.is_some() => {
+                self.next_resync = after(self.resync_interval());
                 self.engine().require_resync();
             }
         }
@@ -110,9 +114,17 @@ impl Dataplane {
         }
     }
 
+    fn resync_interval(&self) -> Option<Duration> {
+        self.engine().config().resync_interval
+    }
+
     fn engine(&self) -> MutexGuard<'_, Engine> {
         lock(&self.engine)
     }
+}
+
+fn after(interval: Option<Duration>) -> Option<Instant> {
+    Some(Instant::now() + interval?)
 }
 
 fn register(descriptor: OwnedFd) -> Option<AsyncFd<OwnedFd>> {

@@ -38,6 +38,8 @@ struct Changed {
     profiles: BTreeSet<ProfileId>,
     endpoints: BTreeSet<EndpointId>,
     has_routes: bool,
+    /// The settings changed; whatever is rendered depends on them.
+    has_config: bool,
     /// Those of the above that came or went, sets also in one IP version only; whoever refers to them is rendered
     /// again.
     existence: Existence,
@@ -67,6 +69,10 @@ impl Engine {
         })
     }
 
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
     pub(crate) fn update(&mut self, delta: &Delta) {
         let presence = |intent: &NodeIntent, id: &SetId| intent.ip_sets.get(id).map(Presence::of);
         let before: Vec<_> = delta.ip_sets.keys().map(|id| presence(&self.intent, id)).collect();
@@ -76,6 +82,10 @@ impl Engine {
             if presence(&self.intent, id) != before {
                 self.changed.existence.sets.insert(id.clone());
             }
+        }
+        if let Some(config) = &delta.config {
+            self.config = Config::from(config);
+            self.changed.has_config = true;
         }
     }
 
@@ -108,11 +118,16 @@ impl Engine {
             self.routes.list_links()?;
             self.links_changed = false;
         }
-        let changed = std::mem::take(&mut self.changed);
+        let mut changed = std::mem::take(&mut self.changed);
+        if changed.has_config {
+            changed.note_all(&self.intent);
+            self.tables.desired.put(Part::Base, render::base(&self.config));
+        }
         self.render(&changed, must_list_links);
         applied.rule_changes = if self.must_resync { self.tables.resync() } else { self.tables.commit() }
             .inspect_err(|_| self.must_resync = true)?;
-        if self.must_resync || must_list_links || changed.has_routes || self.routes.has_failures() {
+        if self.must_resync || must_list_links || changed.has_routes || changed.has_config || self.routes.has_failures()
+        {
             let workloads: BTreeSet<_> = self.claims.workload_interfaces().cloned().collect();
             let routes = &self.intent.routes;
             self.routes
@@ -137,7 +152,7 @@ impl Engine {
         self.render_policies(changed);
         self.render_profiles(changed);
         let endpoints_changed = self.render_endpoints(changed);
-        if endpoints_changed || links_changed {
+        if endpoints_changed || links_changed || changed.has_config {
             let routes = &self.routes;
             self.claims = Claims::settle(&self.intent.endpoints, &self.config, |address| routes.interface_of(address));
             self.tables
@@ -213,6 +228,13 @@ impl Changed {
         note(&mut self.profiles, &mut self.existence.profiles, &intent.profiles, &delta.profiles);
         self.endpoints.extend(delta.endpoints.keys().cloned());
         self.has_routes |= !delta.routes.is_empty();
+    }
+
+    /// Takes note of everything that is rendered with settings.
+    fn note_all(&mut self, intent: &NodeIntent) {
+        self.policies.extend(intent.policies.keys().cloned());
+        self.profiles.extend(intent.profiles.keys().cloned());
+        self.endpoints.extend(intent.endpoints.keys().cloned());
     }
 }
 

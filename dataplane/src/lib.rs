@@ -24,7 +24,7 @@ mod tables;
 
 pub use self::{
     applied::{Applied, Failure},
-    config::{Config, EndpointToHostAction},
+    config::Config,
     dataplane::Dataplane,
     error::Error,
     object::Object,

@@ -40,10 +40,10 @@ pub(crate) struct Args {
     #[arg(long, env = "FELIX_ADMIN_LISTEN", value_name = "ADDRESS:PORT")]
     pub(crate) admin_listen: Option<SocketAddr>,
 
-    /// How often the kernel is compared with what it should be, in seconds, in case somebody else changed it.
-    #[arg(long, env = "FELIX_RESYNC_SECONDS", value_name = "SECONDS", default_value = "90",
-          value_parser = parse_seconds)]
-    pub(crate) resync_seconds: Duration,
+    /// How often the kernel is compared with what it should be, in seconds, in case somebody else changed it. Where not
+    /// given, nftablesRefreshInterval of FelixConfiguration tells; without that it is 90.
+    #[arg(long, env = "FELIX_RESYNC_SECONDS", value_name = "SECONDS", value_parser = parse_seconds)]
+    pub(crate) resync_seconds: Option<Duration>,
 
     /// How log lines look.
     #[arg(long, env = "FELIX_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
@@ -104,7 +104,7 @@ mod tests {
         Args::command().debug_assert();
         let args = Args::try_parse_from(COMPLETE).unwrap();
         assert_eq!(args.typha, ["a:5473", "[::1]:5473"]);
-        assert_eq!(args.resync_seconds, Duration::from_secs(90));
+        assert_eq!(args.resync_seconds, None);
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub(crate) struct Enforcement<K, R> {
     kernel: K,
     /// The revision that the kernel is to enforce; none before the first intent.
     wanted: Option<Version>,
+    /// Resources that are not enforced as they were written; no retry mends them.
+    rejected: Vec<Failure>,
     /// When to try again what failed.
     retry_at: Option<Instant>,
     /// Attempts that failed in a row.
@@ -80,7 +82,7 @@ pub(crate) struct Enforcement<K, R> {
 impl<K: Kernel, R: FnMut(Report) + Send> Enforcement<K, R> {
     /// Tells typha by `report` and people by `enforced`.
     pub(crate) fn new(kernel: K, report: R, enforced: watch::Sender<Enforced>) -> Self {
-        Self { kernel, wanted: None, retry_at: None, attempts: 0, report, enforced }
+        Self { kernel, wanted: None, rejected: Vec::new(), retry_at: None, attempts: 0, report, enforced }
     }
 
     /// Lives until the agent's intents end, or until cancelled between two turns by `stop`. The kernel is never left in
@@ -107,6 +109,9 @@ impl<K: Kernel, R: FnMut(Report) + Send> Enforcement<K, R> {
     fn take(&mut self, intent: &Intent) {
         self.kernel.take(&intent.delta);
         self.wanted = Some(intent.revision);
+        let rejected = intent.rejected.iter();
+        self.rejected =
+            rejected.map(|each| Failure { object: each.key.to_string(), reason: each.reason.to_string() }).collect();
     }
 
     async fn apply(&mut self) {
@@ -119,7 +124,8 @@ impl<K: Kernel, R: FnMut(Report) + Send> Enforcement<K, R> {
         let now = after(&before, revision, took, outcome);
         tell_people(&before, &now);
         if let (Some(applied_revision), Some(applied_at)) = (now.revision, now.applied_at) {
-            (self.report)(Report { applied_revision, applied_at, failures: now.failures.clone() });
+            let failures = now.failures.iter().chain(&self.rejected).cloned().collect();
+            (self.report)(Report { applied_revision, applied_at, failures });
         }
         self.enforced.send_replace(now);
     }

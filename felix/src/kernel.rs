@@ -5,29 +5,44 @@ use std::{future::Future, time::Duration};
 use anyhow::Context as _;
 use dataplane::{Config, Dataplane};
 use felix_client::sync::Failure;
-use model::intent::Delta;
+use model::intent::{Delta, NodeConfig};
 
 use crate::enforcement::{Kernel, Outcome};
 
 /// This node's kernel.
 pub(crate) struct NodeKernel {
     dataplane: Dataplane,
+    /// What was asked for on the command line comes before what FelixConfiguration asks for.
+    resync_interval: Option<Duration>,
     /// Interfaces that were missing at the last apply, so that each is told once.
     waiting: Vec<std::sync::Arc<str>>,
 }
 
 impl NodeKernel {
-    /// Opens it; writes nothing. The kernel is compared with what it should be every `resync_interval`.
-    pub(crate) fn open(resync_interval: Duration) -> anyhow::Result<Self> {
-        let config = Config { resync_interval, ..Config::default() };
+    /// Opens it; writes nothing. The kernel is compared with what it should be every `resync_interval`; without one, as
+    /// often as the node's settings say.
+    pub(crate) fn open(resync_interval: Option<Duration>) -> anyhow::Result<Self> {
+        let default = Config::default();
+        let config = Config { resync_interval: resync_interval.or(default.resync_interval), ..default };
         let dataplane = Dataplane::new(config).context("cannot reach the kernel")?;
-        Ok(Self { dataplane, waiting: Vec::new() })
+        Ok(Self { dataplane, resync_interval, waiting: Vec::new() })
+    }
+
+    fn configure(&mut self, config: &NodeConfig) {
+        tracing::info!(?config, "the node's settings changed");
+        if self.resync_interval.is_some() {
+            let config = NodeConfig { refresh_interval: self.resync_interval, ..config.clone() };
+            self.dataplane.update(&Delta { config: Some(config), ..Delta::default() });
+        }
     }
 }
 
 impl Kernel for NodeKernel {
     fn take(&mut self, delta: &Delta) {
         self.dataplane.update(delta);
+        if let Some(config) = &delta.config {
+            self.configure(config);
+        }
         // The agent hands out nothing before it has the whole state.
         self.dataplane.set_in_sync();
     }

@@ -3,12 +3,11 @@
 use std::net::Ipv6Addr;
 
 use ipnet::IpNet;
-use model::intent::{Icmp, Protocol};
+use model::intent::{EndpointToHostAction, Icmp, Protocol};
 
 use super::{Direction, Fragment, name};
 use crate::{
     Config, Object,
-    config::EndpointToHostAction,
     ruleset::{Chain, ConntrackState, Family, Hook, Name, Rule, Side, Statement, Verdict, Way},
 };
 
@@ -34,42 +33,40 @@ pub(crate) fn base(config: &Config) -> Fragment {
 
 /// A workload speaks with its own addresses only; an interface that nobody claims has none.
 fn prerouting(config: &Config) -> Vec<Rule> {
-    let from_workload = workload_interface(config, Way::In);
-    let mut rules = unaddressed_link_messages(&from_workload);
-    for family in [Family::V4, Family::V6] {
-        let set = name::source_set(family);
-        rules.push(Rule(vec![
-            from_workload.clone(),
-            Statement::Family(family),
-            Statement::InterfaceAddressIn { negated: true, family, set },
-            Statement::Verdict(Verdict::Drop),
-        ]));
+    let mut rules = Vec::new();
+    for from_workload in workload_interfaces(config, Way::In) {
+        rules.extend(unaddressed_link_messages(&from_workload));
+        for family in [Family::V4, Family::V6] {
+            let set = name::source_set(family);
+            rules.push(Rule(vec![
+                from_workload.clone(),
+                Statement::Family(family),
+                Statement::InterfaceAddressIn { negated: true, family, set },
+                Statement::Verdict(Verdict::Drop),
+            ]));
+        }
     }
     rules
 }
 
 fn input(config: &Config) -> Vec<Rule> {
-    vec![
-        Rule(vec![workload_interface(config, Way::In), goto(name::WORKLOAD_TO_HOST)]),
-        Rule(vec![goto(name::HOST_INGRESS)]),
-    ]
+    let from_workload = workload_interfaces(config, Way::In);
+    let to_host = from_workload.map(|interface| Rule(vec![interface, goto(name::WORKLOAD_TO_HOST)]));
+    to_host.chain([Rule(vec![goto(name::HOST_INGRESS)])]).collect()
 }
 
 fn forward(config: &Config) -> Vec<Rule> {
-    vec![
-        Rule(vec![workload_interface(config, Way::In), jump(name::FROM_WORKLOAD)]),
-        Rule(vec![workload_interface(config, Way::Out), goto(name::TO_WORKLOAD)]),
-    ]
+    let from_workload = workload_interfaces(config, Way::In);
+    let to_workload = workload_interfaces(config, Way::Out);
+    let egress = from_workload.map(|interface| Rule(vec![interface, jump(name::FROM_WORKLOAD)]));
+    egress.chain(to_workload.map(|interface| Rule(vec![interface, goto(name::TO_WORKLOAD)]))).collect()
 }
 
 /// From the host to its own workloads nothing is policed, so that health probes work under every policy.
 fn output(config: &Config) -> Vec<Rule> {
-    let to_elsewhere = Statement::InterfacePrefix {
-        way: Way::Out,
-        negated: true,
-        prefix: config.workload_interface_prefix.as_str().into(),
-    };
-    vec![Rule(vec![to_elsewhere, goto(name::HOST_EGRESS)])]
+    let prefixes = config.workload_interface_prefixes.iter();
+    let to_elsewhere = prefixes.map(|prefix| interface_prefix(Way::Out, true, prefix));
+    vec![Rule(to_elsewhere.chain([goto(name::HOST_EGRESS)]).collect())]
 }
 
 /// Marks are cleared at the door: whoever sent the packet, they mean nothing yet.
@@ -123,8 +120,12 @@ fn accept_link_messages() -> Vec<Rule> {
     IPV6_LINK_MESSAGES.map(accept).into()
 }
 
-fn workload_interface(config: &Config, way: Way) -> Statement {
-    Statement::InterfacePrefix { way, negated: false, prefix: config.workload_interface_prefix.as_str().into() }
+fn workload_interfaces(config: &Config, way: Way) -> impl Iterator<Item = Statement> {
+    config.workload_interface_prefixes.iter().map(move |prefix| interface_prefix(way, false, prefix))
+}
+
+fn interface_prefix(way: Way, negated: bool, prefix: &str) -> Statement {
+    Statement::InterfacePrefix { way, negated, prefix: prefix.into() }
 }
 
 fn jump(chain: &str) -> Statement {

@@ -65,17 +65,17 @@ impl Claims {
     }
 
     fn claim_workload(&mut self, id: &EndpointId, interface: &Arc<str>, config: &Config) -> Result<(), String> {
-        let prefix = &config.workload_interface_prefix;
-        if !interface.starts_with(prefix.as_str()) || interface.len() > INTERFACE_NAME_MAX_BYTES {
+        if !is_workloads(interface, config) || interface.len() > INTERFACE_NAME_MAX_BYTES {
+            let prefixes = config.workload_interface_prefixes.join(" or ");
             return Err(format!(
-                "interface {interface} must begin with {prefix} and have at most {INTERFACE_NAME_MAX_BYTES} bytes"
+                "interface {interface} must begin with {prefixes} and have at most {INTERFACE_NAME_MAX_BYTES} bytes"
             ));
         }
         claim(&mut self.workloads, interface, id)
     }
 
     fn claim_host(&mut self, id: &EndpointId, interface: &Arc<str>, config: &Config) -> Result<(), String> {
-        if interface.starts_with(&config.workload_interface_prefix) || interface.len() > INTERFACE_NAME_MAX_BYTES {
+        if is_workloads(interface, config) || interface.len() > INTERFACE_NAME_MAX_BYTES {
             return Err(format!("interface {interface} is a workload's or has too long a name"));
         }
         claim(&mut self.hosts, interface, id)
@@ -94,6 +94,10 @@ impl Claims {
             self.failures.insert(id.clone(), reason);
         }
     }
+}
+
+fn is_workloads(interface: &str, config: &Config) -> bool {
+    config.workload_interface_prefixes.iter().any(|prefix| interface.starts_with(prefix.as_str()))
 }
 
 fn claim(taken: &mut BTreeMap<Arc<str>, EndpointId>, interface: &Arc<str>, id: &EndpointId) -> Result<(), String> {

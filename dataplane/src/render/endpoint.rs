@@ -1,12 +1,18 @@
 //! One endpoint: a chain for each direction that asks its tiers, then its profiles, and drops what nobody allowed.
 
-use model::intent::{Attachment, DefaultAction, EndpointId, EndpointIntent, PolicyId, ProfileId, Protocol, TierIntent};
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+use model::intent::{
+    Attachment, DefaultAction, EndpointId, EndpointIntent, FailsafePort, PolicyId, PortRange, ProfileId, Protocol,
+    TierIntent,
+};
 
 use super::{Direction, Fragment, name};
 use crate::{
     Config, Object,
     config::{IP_IN_IP, VXLAN_PORT},
-    ruleset::{Chain, ConntrackState, Name, Rule, Side, Statement, Verdict},
+    ruleset::{Chain, ConntrackState, Family, Name, Rule, Side, Statement, Verdict},
 };
 
 /// What else the intent holds; references to anything else are closed.
@@ -67,7 +73,7 @@ impl Renderer<'_> {
     /// A workload must not speak as if it were another node.
     fn encapsulation(&mut self) {
         if self.direction == Direction::Egress {
-            let range = model::intent::PortRange { first: VXLAN_PORT, last: VXLAN_PORT };
+            let range = PortRange { first: VXLAN_PORT, last: VXLAN_PORT };
             self.push([
                 Statement::Protocol { negated: false, protocol: Protocol::UDP },
                 Statement::Port { side: Side::Destination, negated: false, range },
@@ -83,22 +89,32 @@ impl Renderer<'_> {
             Direction::Ingress => &self.config.failsafe_inbound,
             Direction::Egress => &self.config.failsafe_outbound,
         };
-        for protocol in [Protocol::TCP, Protocol::UDP] {
-            let ranges: Vec<_> = ports
-                .iter()
-                .filter(|(of, _)| *of == protocol)
-                .map(|(_, port)| model::intent::PortRange { first: *port, last: *port })
-                .collect();
-            if !ranges.is_empty() {
-                let set = fragment.intern_ports(&ranges);
-                let matches = [
-                    Statement::Protocol { negated: false, protocol },
-                    Statement::PortIn { side: Side::Destination, negated: false, set },
-                ];
-                let allow = self.allow();
-                self.push(matches.into_iter().chain(allow));
-            }
+        let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for FailsafePort { protocol, port, net } in ports {
+            groups.entry((*protocol, *net)).or_default().push(PortRange { first: *port, last: *port });
         }
+        for ((protocol, net), ranges) in groups {
+            let set = fragment.intern_ports(&ranges);
+            let ported = [
+                Statement::Protocol { negated: false, protocol },
+                Statement::PortIn { side: Side::Destination, negated: false, set },
+            ];
+            let matches = net.into_iter().flat_map(|net| self.other_end(net)).chain(ported).chain(self.allow());
+            self.push(matches.collect::<Vec<_>>());
+        }
+    }
+
+    /// Asks that whoever the endpoint speaks with is in a prefix.
+    fn other_end(&self, net: IpNet) -> Vec<Statement> {
+        let side = match self.direction {
+            Direction::Ingress => Side::Source,
+            Direction::Egress => Side::Destination,
+        };
+        let family = Statement::Family(Family::of(net.addr()));
+        if net.prefix_len() == 0 {
+            return vec![family];
+        }
+        vec![family, Statement::Address { side, negated: false, net: net.trunc() }]
     }
 
     /// Asks the tier's policies while none has decided. Deny and, for ingress, Allow end the matter in the policies'

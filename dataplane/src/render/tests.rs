@@ -5,12 +5,12 @@
 use std::{collections::BTreeMap, fs, net::IpAddr, path::PathBuf, sync::Arc};
 
 use model::intent::{
-    Attachment, DefaultAction, EndpointId, EndpointIntent, Icmp, IpSet, PeerMatch, PolicyIntent, PortRange, Protocol,
-    RuleAction, RuleIntent, SetId, SetKind, SetMember, TierIntent,
+    Attachment, DefaultAction, EndpointId, EndpointIntent, EndpointToHostAction, FailsafePort, Icmp, IpSet, NodeConfig,
+    PeerMatch, PolicyIntent, PortRange, Protocol, RuleAction, RuleIntent, SetId, SetKind, SetMember, TierIntent,
 };
 
 use super::{Claims, Fragment, Known, Presence, base, dispatch, endpoint, ip_set, policy, profile};
-use crate::{Config, EndpointToHostAction, ruleset::listing};
+use crate::{Config, ruleset::listing};
 
 fn compare(name: &str, fragments: impl IntoIterator<Item = Fragment>) {
     let (mut sets, mut chains) = (BTreeMap::new(), BTreeMap::new());
@@ -70,6 +70,32 @@ fn base_chains() {
 fn base_chains_that_let_workloads_reach_the_host() {
     let config = Config { endpoint_to_host_action: EndpointToHostAction::Accept, ..Config::default() };
     compare("base-accept", [base(&config)]);
+}
+
+#[test]
+fn base_chains_for_workloads_by_two_prefixes() {
+    let interface_prefixes = ["cali".to_owned(), "tap".to_owned()].into();
+    compare("base-prefixes", [base(&Config::from(&NodeConfig { interface_prefixes, ..NodeConfig::default() }))]);
+}
+
+#[test]
+fn failsafe_ports_by_prefix_of_the_other_end() {
+    let port = |protocol, port, net: &str| FailsafePort { protocol, port, net: net.parse().ok() };
+    let config = Config::from(&NodeConfig {
+        failsafe_inbound: vec![
+            port(Protocol::TCP, 22, "10.0.0.0/8"),
+            port(Protocol::TCP, 22, "fd00::/8"),
+            port(Protocol::TCP, 80, "10.0.0.0/8"),
+            port(Protocol::UDP, 68, ""),
+            port(Protocol::SCTP, 9, "0.0.0.0/0"),
+        ],
+        failsafe_outbound: Vec::new(),
+        mark_mask: 0xff,
+        ..NodeConfig::default()
+    });
+    let host =
+        endpoint_with(Attachment::Host { interface: Some("eth0".into()), expected_addresses: [].into() }, vec![]);
+    compare("failsafes", [endpoint(&"HostEndpoint/node".into(), &host, &config, &known())]);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use model::intent::{
-    Attachment, DefaultAction, Delta, EndpointIntent, IpSet, PeerMatch, PolicyIntent, PortRange, Protocol, RouteIntent,
-    RuleAction, RuleIntent, SetChange, SetKind, SetMember, TierIntent,
+    Attachment, DefaultAction, Delta, EndpointIntent, IpSet, NodeConfig, PeerMatch, PolicyIntent, PortRange, Protocol,
+    RouteIntent, RuleAction, RuleIntent, SetChange, SetKind, SetMember, TierIntent,
 };
 
 pub(crate) fn every(action: RuleAction) -> RuleIntent {
@@ -71,6 +71,7 @@ pub(crate) fn merge(deltas: impl IntoIterator<Item = Delta>) -> Delta {
         all.profiles.extend(delta.profiles);
         all.endpoints.extend(delta.endpoints);
         all.routes.extend(delta.routes);
+        all.config = delta.config.or(all.config);
     }
     all
 }
@@ -80,6 +81,11 @@ pub(crate) fn with_policy(id: &str, ingress: Vec<RuleIntent>, egress: Vec<RuleIn
     let mut delta = Delta::default();
     delta.policies.insert(id.into(), Some(policy(ingress, egress)));
     delta
+}
+
+/// A change that is the node's settings.
+pub(crate) fn with_config(config: NodeConfig) -> Delta {
+    Delta { config: Some(config), ..Delta::default() }
 }
 
 /// A change that is one set.

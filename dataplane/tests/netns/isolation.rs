@@ -1,7 +1,7 @@
 //! What no policy needs to say: spoofed sources, unknown interfaces, the way to the host, and what is not ours.
 
-use dataplane::{Config, EndpointToHostAction};
-use model::intent::{Delta, RuleAction::*, RuleIntent};
+use dataplane::Config;
+use model::intent::{Delta, EndpointToHostAction, RuleAction::*, RuleIntent};
 
 use crate::{
     intent::*,

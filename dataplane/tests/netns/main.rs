@@ -7,6 +7,7 @@ mod intent;
 mod namespace;
 mod world;
 
+mod configs;
 mod hosts;
 mod isolation;
 mod policies;

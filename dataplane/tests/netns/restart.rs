@@ -117,7 +117,7 @@ fn a_restart_with_the_same_intent_changes_nothing_and_loses_no_packet() {
 
 #[test]
 fn changes_under_traffic_lose_no_packet() {
-    let mut world = world(Config { resync_interval: Duration::from_millis(20), ..Config::default() });
+    let mut world = world(Config { resync_interval: Some(Duration::from_millis(20)), ..Config::default() });
     let traffic = Traffic::begin(&world);
     for round in 0..20_u16 {
         world.apply(&with_policy("P", vec![tcp(Deny, 1000 + round), tcp(Allow, 80)], vec![every(Allow)]));
@@ -166,7 +166,7 @@ fn a_small_change_writes_what_changed_and_nothing_else() {
 
 #[test]
 fn drift_is_found_and_undone() {
-    let mut world = world(Config { resync_interval: Duration::from_millis(50), ..Config::default() });
+    let mut world = world(Config { resync_interval: Some(Duration::from_millis(50)), ..Config::default() });
     let before = world.nft_list();
     for (name, vandalism) in [
         ("rule", "flush chain inet cattail forward"),

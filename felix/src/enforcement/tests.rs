@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use felix_client::agent::Rejected;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::*;
@@ -88,6 +89,12 @@ impl Bench {
         self.intents.send(Intent { delta: Delta::default(), revision, rejected: Arc::new([]) }).await.unwrap();
     }
 
+    async fn reject(&self, revision: Version, key: &str) {
+        let rejected = Rejected { key: key.parse().unwrap(), reason: "unknown action".into() };
+        let intent = Intent { delta: Delta::default(), revision, rejected: Arc::new([rejected]) };
+        self.intents.send(intent).await.unwrap();
+    }
+
     async fn until(&mut self, condition: impl FnMut(&Enforced) -> bool) -> Enforced {
         time::timeout(PATIENCE, self.enforced.wait_for(condition)).await.expect("in time").expect("it runs").clone()
     }
@@ -136,6 +143,19 @@ async fn a_broken_apply_claims_no_revision() {
     let told: Vec<_> =
         bench.reports.lock().unwrap().iter().map(|report| (report.applied_revision, report.failures.len())).collect();
     assert_eq!(told, [(3, 0), (3, 1), (4, 0)]);
+}
+
+#[tokio::test]
+async fn what_was_not_enforced_as_written_is_reported_and_not_retried() {
+    let mut bench = Bench::new([]);
+    bench.reject(3, "FelixConfiguration/default").await;
+    assert!(bench.until(|enforced| enforced.revision == Some(3)).await.failures.is_empty());
+    bench.intent(4).await;
+    bench.until(|enforced| enforced.revision == Some(4)).await;
+    let told: Vec<Vec<_>> = bench.reports.lock().unwrap().iter().map(|report| report.failures.clone()).collect();
+    let failure = Failure { object: "FelixConfiguration/default".to_owned(), reason: "unknown action".to_owned() };
+    assert_eq!(told, [vec![failure], vec![]]);
+    assert_eq!(bench.kernel.applies(), 2);
 }
 
 #[tokio::test]
