@@ -1,6 +1,6 @@
 //! The sync protocol's client: what typha streams, verified, from whichever replica answers, for ever.
 //!
-//! Pure inside (`protocol`, `ledger`, `frame`, `retry`), I/O at the door (`connection`, `session`). Two clients share
+//! Pure inside (`protocol`, `ledger`, `frame`, `retry`, `freshness`), I/O at the door (`connection`, `session`). Two clients share
 //! it: [`Client`] verifies every state it hands out; [`LightClient`] keeps nothing and counts, for load tests.
 //! What resources mean is not known here; that is the agent's business.
 
@@ -11,6 +11,7 @@ mod connection;
 mod disconnect;
 mod event;
 mod frame;
+mod freshness;
 mod ledger;
 mod light;
 mod metrics;

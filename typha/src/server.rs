@@ -93,7 +93,7 @@ impl Server {
             None => None,
         };
         let batches = Arc::new(Batches::default());
-        let (writer, board) = Writer::new(Arc::clone(&batches));
+        let (writer, board) = Writer::new(Arc::clone(&batches), config.limits.stale_after);
         let clients = Arc::new(Clients::default());
         let metrics = Metrics::new(Arc::clone(&board), Arc::clone(&clients), Arc::clone(&tls));
         let rejections = Rejections::new(metrics.rejections());

@@ -76,7 +76,8 @@ impl Consumer for Feed {
 
     async fn on_batch(&mut self, address: &Arc<str>, batch: Batch) -> Result<Took, Refused> {
         let step = self.protocol.on_batch(batch).map_err(Refused::Protocol)?;
-        let progress = step.cut.is_some();
+        let upstream_age = step.cut.as_ref().map(|cut| cut.upstream_age);
+        upstream_age.inspect(|&age| self.config.metrics.upstream_age(age));
         if let Some(begun) = step.begun {
             self.connected(address, begun).await.map_err(Refused::Gone)?;
         }
@@ -86,7 +87,7 @@ impl Consumer for Feed {
         if step.server_not_in_sync {
             self.send(Event::ServerNotInSync).await.map_err(Refused::Gone)?;
         }
-        Ok(Took { progress, go_away: step.go_away })
+        Ok(Took { upstream_age, go_away: step.go_away })
     }
 
     fn on_disconnect(

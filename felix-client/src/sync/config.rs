@@ -10,6 +10,9 @@ use super::Metrics;
 /// so that this much silence means that it, or the way to it, is gone.
 const SILENCE_LIMIT: Duration = Duration::from_secs(20);
 
+/// Three of typha's signs of life from the datastore are missing then, and typha calls itself not ready.
+const UPSTREAM_AGE_LIMIT: Duration = Duration::from_secs(15);
+
 /// A replica that does not accept, greet and answer within this is passed over. Above the three SYNs that Linux sends
 /// in the first seven seconds would be patient for a network between nodes; one retransmission is enough.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -26,6 +29,9 @@ pub struct Config {
     pub version: Arc<str>,
     /// A replica that is silent for longer is left.
     pub silence_limit: Duration,
+    /// A replica whose own view of the datastore is this old is left for one whose view is not; where there is none,
+    /// it is kept.
+    pub upstream_age_limit: Duration,
     /// A replica that takes longer to be connected to is passed over.
     pub connect_limit: Duration,
     /// How often the certificates' files are looked at.
@@ -42,6 +48,7 @@ impl Config {
             tls: Arc::new(tls.into()),
             version: concat!("cattail/", env!("CARGO_PKG_VERSION")).into(),
             silence_limit: SILENCE_LIMIT,
+            upstream_age_limit: UPSTREAM_AGE_LIMIT,
             connect_limit: CONNECT_LIMIT,
             certificates_every: pki::REFRESH_INTERVAL,
             metrics: Metrics::default(),

@@ -99,6 +99,14 @@ pub enum Disconnect {
         /// Why, as typha put it.
         reason: String,
     },
+    /// Typha's view of the datastore is old, and we went to ask another replica.
+    #[error("typha at {address} has heard nothing from the datastore for {} s; asking another", age.as_secs())]
+    Stale {
+        /// The replica.
+        address: Arc<str>,
+        /// How old its view is.
+        age: Duration,
+    },
     /// Typha closed the stream without an error.
     #[error("typha at {address} closed the stream")]
     Closed {
@@ -122,6 +130,7 @@ impl Disconnect {
             Self::Protocol { .. } => "protocol",
             Self::Silent { .. } => "silent",
             Self::GoAway { .. } => "go_away",
+            Self::Stale { .. } => "stale",
             Self::Closed { .. } => "closed",
         }
     }

@@ -101,11 +101,11 @@ impl<F: FnMut(LightEvent<'_>) + Send> Tally<F> {
             let (key, value) = (entry.key.as_str(), entry.value.as_ref());
             (self.on_event)(LightEvent::Entry { key, value, revision: entry.revision });
         }
-        let progress = match &batch.checkpoint {
-            None => false,
+        let upstream_age = match &batch.checkpoint {
+            None => None,
             Some(checkpoint) => self.checkpoint(datastore_id, mode, checkpoint)?,
         };
-        Ok(Took { progress, go_away: batch.go_away.clone() })
+        Ok(Took { upstream_age, go_away: batch.go_away.clone() })
     }
 
     fn checkpoint(
@@ -113,14 +113,14 @@ impl<F: FnMut(LightEvent<'_>) + Send> Tally<F> {
         datastore_id: u64,
         mode: Mode,
         checkpoint: &proto::sync::v1::Checkpoint,
-    ) -> Result<bool, ProtocolError> {
+    ) -> Result<Option<Duration>, ProtocolError> {
         let (revision, in_sync) = (checkpoint.revision, checkpoint.in_sync);
         if let Some(held) = self.position.as_ref().filter(|held| held.datastore_id == datastore_id)
             && revision < held.revision
         {
             // Snapshots are shared; what came since follows.
             let older = ProtocolError::Older { held: held.revision, offered: revision };
-            return if mode == Mode::Snapshot { Ok(false) } else { Err(older) };
+            return if mode == Mode::Snapshot { Ok(None) } else { Err(older) };
         }
         if in_sync {
             // Copied: the digest would keep the whole message's buffer alive.
@@ -130,7 +130,7 @@ impl<F: FnMut(LightEvent<'_>) + Send> Tally<F> {
         }
         let upstream_age = Duration::from_millis(checkpoint.upstream_age_ms);
         (self.on_event)(LightEvent::Checkpoint { revision, upstream_age, in_sync });
-        Ok(in_sync)
+        Ok(in_sync.then_some(upstream_age))
     }
 }
 

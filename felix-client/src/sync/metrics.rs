@@ -1,6 +1,9 @@
 //! What the sync clients of a process count.
 
-use std::{sync::atomic::AtomicU64, time::SystemTime};
+use std::{
+    sync::atomic::AtomicU64,
+    time::{Duration, SystemTime},
+};
 
 use pki::ClientTls;
 use prometheus_client::{
@@ -21,6 +24,8 @@ pub struct Metrics {
     pub(super) received_updates: Counter,
     pub(super) skipped_entries: Counter,
     pub(super) certificate_failures: Counter,
+    /// Zero before the first checkpoint, which is as old as it looks.
+    fresh_at: Gauge<f64, AtomicU64>,
     /// Nothing where the configuration follows no files.
     certificate_expiry: Family<CertificateLabel, Gauge<f64, AtomicU64>>,
 }
@@ -55,6 +60,11 @@ impl Metrics {
         registry.register("received_updates", "Updates handed out", self.received_updates.clone());
         registry.register("skipped_entries", "Entries of kinds unknown here", self.skipped_entries.clone());
         registry.register(
+            "upstream_fresh_timestamp_seconds",
+            "When the datastore last proved to be alive, as far as clients know, in Unix time",
+            self.fresh_at.clone(),
+        );
+        registry.register(
             "certificate_expiry_timestamp_seconds",
             "When certificates in force expire, in Unix time",
             self.certificate_expiry.clone(),
@@ -75,15 +85,24 @@ impl Metrics {
         self.connects.get_or_create(&ModeLabel { mode: mode.to_string() }).inc();
     }
 
+    /// A checkpoint told how old the replica's view is. Kept as a time, which goes on to age while no replica answers.
+    pub(super) fn upstream_age(&self, age: Duration) {
+        let fresh_at = SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
+        self.fresh_at.set(unix_seconds(fresh_at));
+    }
+
     pub(super) fn certificates(&self, tls: &ClientTls) {
         let Some(expiry) = tls.expiry() else { return };
         for (certificate, at) in [("own", expiry.own), ("ca", expiry.ca)] {
-            let seconds = at.duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
-            self.certificate_expiry.get_or_create(&CertificateLabel { certificate }).set(seconds);
+            self.certificate_expiry.get_or_create(&CertificateLabel { certificate }).set(unix_seconds(at));
         }
     }
 
     pub(super) fn disconnected(&self, reason: &Disconnect) {
         self.disconnects.get_or_create(&ReasonLabel { reason: reason.label() }).inc();
     }
+}
+
+fn unix_seconds(at: SystemTime) -> f64 {
+    at.duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }

@@ -50,6 +50,21 @@ impl Replicas {
         Arc::clone(&self.addresses[self.next])
     }
 
+    /// The number of that one.
+    pub(super) fn current_number(&self) -> usize {
+        self.next
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.addresses.len()
+    }
+
+    /// Turns to the one of a number.
+    pub(super) fn turn_to(&mut self, number: usize) {
+        self.next = number % self.addresses.len();
+    }
+
     /// Turns to the next one.
     pub(super) fn advance(&mut self) {
         self.next = (self.next + 1) % self.addresses.len();

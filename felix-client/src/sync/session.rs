@@ -11,6 +11,7 @@ use tokio::time::{self, Instant};
 
 use super::{
     Config, Disconnect, ProtocolError, certificates,
+    freshness::{Freshness, Verdict},
     report::Outbox,
     retry::{Backoff, Replicas},
     transport::Transport,
@@ -35,8 +36,8 @@ pub(super) trait Consumer: Send {
 /// What a batch amounted to for the session.
 #[derive(Debug, Default)]
 pub(super) struct Took {
-    /// A checkpoint was good: the replica is worth staying with.
-    pub(super) progress: bool,
+    /// A checkpoint was good: the replica is worth staying with. This old is its view of the datastore.
+    pub(super) upstream_age: Option<Duration>,
     pub(super) go_away: Option<GoAway>,
 }
 
@@ -50,6 +51,20 @@ pub(super) enum Refused {
 /// Nobody reads any more.
 #[derive(Debug)]
 pub(super) struct Gone;
+
+/// Clients that leave a stale replica ask the next one within this, not all at once: they learn of it together.
+const STALE_SPREAD: Duration = Duration::from_secs(1);
+
+/// What is learnt of a replica while its stream lives.
+struct Acquaintance<'a> {
+    /// The replica's number.
+    number: usize,
+    freshness: &'a mut Freshness,
+    /// Whether a checkpoint was good.
+    progress: bool,
+    /// Where to go instead.
+    go_to: Option<usize>,
+}
 
 /// How a stream ended.
 enum Ended {
@@ -75,19 +90,29 @@ pub(super) async fn live<T: Transport>(config: &Config, node: &str, consumer: &m
 async fn go_round<T: Transport>(config: &Config, node: &str, consumer: &mut impl Consumer, outbox: &mut Outbox) {
     let Some(mut replicas) = Replicas::new(Arc::clone(&config.servers), fastrand::usize(..)) else { return };
     let mut backoff = Backoff::default();
+    let mut freshness = Freshness::new(replicas.count(), config.upstream_age_limit);
     loop {
         let address = replicas.current();
-        let mut progress = false;
-        let ended = Box::pin(stream::<T>(config, &address, node, consumer, outbox, &mut progress)).await;
+        let number = replicas.current_number();
+        let mut replica = Acquaintance { number, freshness: &mut freshness, progress: false, go_to: None };
+        let ended = Box::pin(stream::<T>(config, &address, node, consumer, outbox, &mut replica)).await;
+        let (progress, go_to) = (replica.progress, replica.go_to);
         let Ended::Disconnected(reason) = ended else { return };
         config.metrics.disconnected(&reason);
         if progress {
             backoff.reset();
         }
-        replicas.advance();
+        match go_to {
+            Some(number) => replicas.turn_to(number),
+            None => {
+                freshness.failed(number);
+                replicas.advance();
+            }
+        }
         let retry_in = match reason {
             // The leaving was spread already, and the stream was good.
             Disconnect::GoAway { .. } if progress => Duration::ZERO,
+            Disconnect::Stale { .. } => STALE_SPREAD.mul_f64(fastrand::f64()),
             _ => backoff.next_delay(fastrand::f64()),
         };
         if consumer.on_disconnect(reason, retry_in).await.is_err() {
@@ -104,7 +129,7 @@ async fn stream<T: Transport>(
     node: &str,
     consumer: &mut impl Consumer,
     outbox: &mut Outbox,
-    progress: &mut bool,
+    replica: &mut Acquaintance<'_>,
 ) -> Ended {
     let request =
         SubscribeRequest { node: node.to_owned(), version: config.version.to_string(), position: consumer.position() };
@@ -116,7 +141,7 @@ async fn stream<T: Transport>(
     };
     let reports = transport.reports();
     tokio::select! {
-        ended = read(config, address, &mut transport, consumer, progress) => ended,
+        ended = read(config, address, &mut transport, consumer, replica) => ended,
         // Never ends: a report that fails is tried again, and the stream tells when the connection is gone.
         never = outbox.deliver(reports, node) => match never {},
     }
@@ -127,7 +152,7 @@ async fn read(
     address: &Arc<str>,
     transport: &mut impl Transport,
     consumer: &mut impl Consumer,
-    progress: &mut bool,
+    replica: &mut Acquaintance<'_>,
 ) -> Ended {
     let mut leave: Option<Leave> = None;
     loop {
@@ -147,7 +172,9 @@ async fn read(
         config.metrics.received_bytes.inc_by(bytes as u64);
         match consumer.on_batch(address, batch).await {
             Ok(took) => {
-                *progress |= took.progress;
+                if let Some(age) = took.upstream_age.filter(|&age| replica.is_to_be_left(age)) {
+                    return Disconnect::Stale { address: Arc::clone(address), age }.into();
+                }
                 leave = leave.or_else(|| took.go_away.map(Leave::after));
             }
             Err(Refused::Gone(Gone)) => return Ended::Gone,
@@ -155,6 +182,18 @@ async fn read(
                 return Disconnect::Protocol { address: Arc::clone(address), source }.into();
             }
         }
+    }
+}
+
+impl Acquaintance<'_> {
+    /// Takes in how old the replica's view is.
+    fn is_to_be_left(&mut self, upstream_age: Duration) -> bool {
+        self.progress = true;
+        self.go_to = match self.freshness.told(self.number, upstream_age, Instant::now()) {
+            Verdict::Stay => None,
+            Verdict::GoTo(number) => Some(number),
+        };
+        self.go_to.is_some()
     }
 }
 

@@ -46,13 +46,17 @@ impl Lab {
 
     /// A replica that has read the datastore.
     pub(crate) async fn replica(&self, name: &str) -> Replica {
+        self.replica_with(name, typha::Limits { drain: Duration::from_millis(300), ..typha::Limits::default() }).await
+    }
+
+    pub(crate) async fn replica_with(&self, name: &str, limits: typha::Limits) -> Replica {
         let config = typha::Config {
             name: name.to_owned(),
             listen: "127.0.0.1:0".parse().unwrap(),
             admin_listen: None,
             files: self.files("typha"),
             peers: Peers::common_name("felix"),
-            limits: typha::Limits { drain: Duration::from_millis(300), ..typha::Limits::default() },
+            limits,
         };
         let (source, memory) = MemorySource::new(1000);
         let server = Server::start(config, memory).await.unwrap();

@@ -29,16 +29,29 @@ pub(crate) struct Writer {
     /// When what came and is not published yet shall be.
     due: Option<Instant>,
     beat: u64,
+    /// Without a sign of life from the datastore for this long, the state is stale.
+    stale_after: Duration,
+    /// Whether it was said that the state is stale.
+    is_stale: bool,
     board: Arc<Board>,
     batches: Arc<Batches>,
 }
 
 impl Writer {
     /// A writer, and the board that it publishes on.
-    pub(crate) fn new(batches: Arc<Batches>) -> (Self, Arc<Board>) {
+    pub(crate) fn new(batches: Arc<Batches>, stale_after: Duration) -> (Self, Arc<Board>) {
         let feed = Feed::new();
         let board = Arc::new(Board::new(feed.state(0)));
-        let writer = Self { feed, window: Window::default(), due: None, beat: 0, board: Arc::clone(&board), batches };
+        let writer = Self {
+            feed,
+            window: Window::default(),
+            due: None,
+            beat: 0,
+            stale_after,
+            is_stale: false,
+            board: Arc::clone(&board),
+            batches,
+        };
         (writer, board)
     }
 
@@ -47,10 +60,11 @@ impl Writer {
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let due = self.due;
+            let (due, stale_at) = (self.due, self.stale_at());
             tokio::select! {
                 biased;
                 () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => self.publish(),
+                () = sleep_until(stale_at.unwrap_or_else(Instant::now).into()), if stale_at.is_some() => self.grow_stale(),
                 _ = beat.tick() => self.beat(),
                 event = events.recv() => match event {
                     Some(event) => self.on(event),
@@ -65,6 +79,23 @@ impl Writer {
         if self.feed.on(event, now) == News::Entries && self.due.is_none() {
             self.due = Some(self.window.due(now));
         }
+        if self.is_stale && self.feed.proof_of_life == Some(now) {
+            self.is_stale = false;
+            tracing::info!("the datastore is alive again");
+        }
+    }
+
+    /// When the state becomes stale if nothing comes; none where that was said already, or nothing ever came.
+    fn stale_at(&self) -> Option<Instant> {
+        self.feed.proof_of_life.filter(|_| !self.is_stale).map(|proof| proof + self.stale_after)
+    }
+
+    /// Tells the log, and the clients: they need not wait for the next beat to look for a fresher replica.
+    fn grow_stale(&mut self) {
+        self.is_stale = true;
+        let after = self.stale_after;
+        tracing::error!("no sign of life from the datastore for {after:?}; not ready, and the clients' view grows old");
+        self.beat();
     }
 
     fn publish(&mut self) {
