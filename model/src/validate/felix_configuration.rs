@@ -1,15 +1,19 @@
-//! Spec of FelixConfiguration: some two hundred settings, of which few are honoured so far.
+//! Spec of FelixConfiguration: some two hundred settings, of which few are honoured so far. The others are kept,
+//! and their author is told.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     findings::Findings,
-    shape::{Object, Shape, nothing},
+    shape::{Object, Shape, UNBOUNDED, nothing},
     text,
 };
 
-/// What the kernel's log takes as a prefix.
-const MAX_LOG_PREFIX_BYTES: usize = 29;
+/// What the kernel's log takes as a prefix, without the colon and the space that follow it.
+const MAX_LOG_PREFIX_BYTES: usize = 125;
+
+/// Calico fills these in when it writes a log prefix.
+const LOG_SPECIFIERS: [&str; 4] = ["%t", "%k", "%n", "%p"];
 
 /// Honoured settings are checked; of the others only the names are known, so that slips are noticed.
 pub(super) const SPEC: Object = Object {
@@ -17,6 +21,11 @@ pub(super) const SPEC: Object = Object {
         ("interfacePrefix", Shape::Text(interface_prefixes)),
         ("defaultEndpointToHostAction", Shape::Text(host_action)),
         ("logPrefix", Shape::Text(log_prefix)),
+        ("failsafeInboundHostPorts", FAILSAFE_PORTS),
+        ("failsafeOutboundHostPorts", FAILSAFE_PORTS),
+        ("nftablesMarkMask", Shape::Integer(1, u32::MAX as i64)),
+        // Agents' own reading says what is wrong with it.
+        ("nftablesRefreshInterval", Shape::Text(text::any)),
         ("nodeSelector", Shape::Text(text::selector)),
         ("allowIPIPPacketsFromWorkloads", Shape::Any),
         ("allowVXLANPacketsFromWorkloads", Shape::Any),
@@ -86,8 +95,6 @@ pub(super) const SPEC: Object = Object {
         ("endpointReportingEnabled", Shape::Any),
         ("endpointStatusPathPrefix", Shape::Any),
         ("externalNodesList", Shape::Any),
-        ("failsafeInboundHostPorts", Shape::Any),
-        ("failsafeOutboundHostPorts", Shape::Any),
         ("featureDetectOverride", Shape::Any),
         ("featureGates", Shape::Any),
         ("floatingIPs", Shape::Any),
@@ -150,9 +157,7 @@ pub(super) const SPEC: Object = Object {
         ("nftablesFlowTableDataIfacePattern", Shape::Any),
         ("nftablesFlowTableOffload", Shape::Any),
         ("nftablesMangleAllowAction", Shape::Any),
-        ("nftablesMarkMask", Shape::Any),
         ("nftablesMode", Shape::Any),
-        ("nftablesRefreshInterval", Shape::Any),
         ("openstackRegion", Shape::Any),
         ("policySyncPathPrefix", Shape::Any),
         ("programClusterRoutes", Shape::Any),
@@ -208,6 +213,23 @@ pub(super) const SPEC: Object = Object {
     check: nothing,
 };
 
+const FAILSAFE_PORTS: Shape = Shape::List(&Shape::Object(&FAILSAFE_PORT), UNBOUNDED);
+
+const FAILSAFE_PORT: Object = Object {
+    fields: &[
+        ("protocol", Shape::Scalar(text::protocol)),
+        ("port", Shape::Integer(0, u16::MAX as i64)),
+        ("net", Shape::Text(net_if_any)),
+    ],
+    is_match: true,
+    required: &["protocol", "port"],
+    check: nothing,
+};
+
+fn net_if_any(text: &str) -> Result<(), String> {
+    if text.is_empty() { Ok(()) } else { text::net(text) }
+}
+
 fn interface_prefixes(text: &str) -> Result<(), String> {
     text.split(',').try_for_each(text::interface)
 }
@@ -233,4 +255,36 @@ pub(super) fn check(document: &Value, findings: &mut Findings) {
         let reason = format!("must be absent in {name:?}, which is chosen by its name");
         findings.field("spec", |here| here.problem_in("nodeSelector", reason));
     }
+    let Some(Value::Object(spec)) = document.get("spec") else { return };
+    if !is_chosen_by_name && !spec.is_empty() {
+        let reason = "no agent reads settings by this name yet; want default for all nodes, or node.NAME for one";
+        findings.field("metadata", |here| here.warning_in("name", reason));
+    }
+    findings.field("spec", |here| warn(spec, here));
+}
+
+/// What is stored and has no effect is told, so that nobody relies on it.
+fn warn(spec: &Map<String, Value>, findings: &mut Findings) {
+    let log_prefix = spec.get("logPrefix").and_then(Value::as_str).unwrap_or_default();
+    if let Some(specifier) = LOG_SPECIFIERS.iter().find(|specifier| log_prefix.contains(**specifier)) {
+        findings.warning_in("logPrefix", format!("{specifier} is not filled in yet; the log shows it as it is"));
+    }
+    for (name, shape) in SPEC.fields {
+        if matches!(shape, Shape::Any) && spec.get(*name).is_some_and(|value| asks_for_something(name, value, spec)) {
+            findings.warning_in(name, "is kept but not honoured yet");
+        }
+    }
+}
+
+/// What is switched off is off here too. Settings of eBPF matter with eBPF only; Calico writes some of them always.
+fn asks_for_something(name: &str, value: &Value, spec: &Map<String, Value>) -> bool {
+    let is_off = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty() || text == "Disabled",
+        _ => false,
+    };
+    if name == "ipv6Support" {
+        return *value == Value::Bool(false);
+    }
+    !is_off(value) && (!name.starts_with("bpf") || spec.get("bpfEnabled").is_some_and(|enabled| !is_off(enabled)))
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{assert_told, calico};
 use crate::{
     Kind,
-    validate::{PROTECTED_TIERS, Problem, Report, validate_change},
+    validate::{PROTECTED_TIERS, Problem, Report, validate, validate_change},
 };
 
 #[test]
@@ -126,4 +126,47 @@ fn pods_and_configurations_are_checked() {
             "warning: spec.logPreffix: is no field known here and is not used; did you mean logPrefix?",
         ],
     );
+}
+
+#[test]
+fn settings_that_are_kept_but_not_honoured_are_told() {
+    let told = |spec, name: &str, expected: &[&str]| {
+        let mut configuration = calico("FelixConfiguration", &spec);
+        configuration["metadata"]["name"] = json!(name);
+        assert_told(&configuration, expected);
+    };
+    let silent = json!({"interfacePrefix": "cali,tap", "logPrefix": "drop", "nftablesMarkMask": 0xff00,
+        "nftablesRefreshInterval": "90s", "failsafeInboundHostPorts": [{"protocol": "tcp", "port": 22, "net": "10.0.0.0/8"}],
+        "failsafeOutboundHostPorts": [], "floatingIPs": "Disabled", "bpfConnectTimeLoadBalancing": "TCP",
+        "bpfLogLevel": "", "ipv6Support": true, "wireguardEnabled": false, "someNewSetting": 1});
+    told(silent, "default", &[]);
+    let unheard = json!({"wireguardEnabled": true, "bpfEnabled": true, "bpfLogLevel": "Debug", "ipv6Support": false,
+        "logPrefix": "%n"});
+    let warnings = [
+        "warning: spec.logPrefix: %n is not filled in yet; the log shows it as it is",
+        "warning: spec.bpfEnabled: is kept but not honoured yet",
+        "warning: spec.bpfLogLevel: is kept but not honoured yet",
+        "warning: spec.ipv6Support: is kept but not honoured yet",
+        "warning: spec.wireguardEnabled: is kept but not honoured yet",
+    ];
+    told(unheard, "node.n1", &warnings);
+    let by_name = "warning: metadata.name: no agent reads settings by this name yet; want default for all nodes, or node.NAME for one";
+    told(json!({"nodeSelector": "has(edge)", "logPrefix": "edge"}), "edge", &[by_name]);
+}
+
+#[test]
+fn settings_that_agents_could_not_read_are_refused() {
+    for (spec, expected) in [
+        (json!({"nftablesMarkMask": 4}), "nftablesMarkMask: \"0x4\" cannot be honoured; want at least two bits"),
+        (json!({"nftablesRefreshInterval": "90"}), "want 0s for never, or at least 1s, such as 90s or 1m30s"),
+        (json!({"failsafeInboundHostPorts": [{"protocol": "TCP", "port": 22, "net": "10"}]}), "[0].net: \"10\" is"),
+        (json!({"failsafeOutboundHostPorts": [{"protocol": "ICMP", "port": 22}]}), "a protocol that has ports"),
+        (json!({"failsafeOutboundHostPorts": [{"protocol": "TCP"}]}), "[0].port: is missing"),
+    ] {
+        let mut configuration = calico("FelixConfiguration", &spec);
+        configuration["metadata"]["name"] = json!("default");
+        let report = validate(Kind::FelixConfiguration, &configuration);
+        let [problem] = &report.problems[..] else { panic!("{spec}: {:?}", report.problems) };
+        assert!(problem.to_string().contains(expected), "{spec}: {problem}");
+    }
 }
