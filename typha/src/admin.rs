@@ -1,8 +1,11 @@
 //! The admin API, for people and their tools: health, readiness, metrics, who is connected and how far.
 //!
-//! Plain HTTP on an address of its own, the loopback one by default: it tells names, and changes nothing.
+//! Plain HTTP on an address of its own, the loopback one by default: it tells names, and changes nothing. `page` is the
+//! same for people.
 
-use std::{fmt::Write as _, sync::Arc, time::Instant};
+mod page;
+
+use std::{sync::Arc, time::Instant};
 
 use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
 use serde::Serialize;
@@ -35,6 +38,8 @@ struct Status {
     upstream_age_ms: Option<u64>,
     in_sync: bool,
     is_draining: bool,
+    /// Why clients should not come here; empty where they should.
+    obstacles: Vec<String>,
     complaint: Option<String>,
     acks: Acks,
 }
@@ -46,7 +51,7 @@ impl Admin {
 
     /// Serves until the listener fails.
     pub(crate) async fn run(self, listener: TcpListener) {
-        let router = Router::new()
+        let router = page::add(Router::new())
             .route("/metrics", get(metrics))
             .route("/healthz", get(healthz))
             .route("/readyz", get(readyz))
@@ -74,7 +79,10 @@ async fn healthz() -> &'static str {
 /// Whether clients should come here; the body says why not.
 async fn readyz(State(shared): State<Arc<Shared>>) -> (StatusCode, String) {
     let obstacles = obstacles(&shared, &shared.board.load(), Instant::now());
-    if obstacles.is_empty() { (StatusCode::OK, "ready\n".into()) } else { (StatusCode::SERVICE_UNAVAILABLE, obstacles) }
+    if obstacles.is_empty() {
+        return (StatusCode::OK, "ready\n".into());
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, obstacles.join("\n") + "\n")
 }
 
 async fn clients(State(shared): State<Arc<Shared>>) -> Json<Vec<ClientStatus>> {
@@ -83,6 +91,7 @@ async fn clients(State(shared): State<Arc<Shared>>) -> Json<Vec<ClientStatus>> {
 
 async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
     let latest = shared.board.load();
+    let now = Instant::now();
     Json(Status {
         name: shared.config.name.clone(),
         datastore_id: format!("{:x}", latest.view.datastore_id()),
@@ -90,29 +99,29 @@ async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
         digest: latest.view.digest().to_string(),
         keys: latest.view.keys(),
         state_bytes: latest.view.state_bytes(),
-        upstream_age_ms: latest.upstream_age(Instant::now()).map(|age| age.as_millis() as u64),
+        upstream_age_ms: latest.upstream_age(now).map(|age| age.as_millis() as u64),
         in_sync: latest.in_sync,
         is_draining: shared.board.draining().is_some(),
+        obstacles: obstacles(&shared, &latest, now),
         complaint: latest.complaint.as_deref().map(str::to_owned),
         acks: shared.clients.acks(latest.view.last_change()),
     })
 }
 
-fn obstacles(shared: &Shared, latest: &Published, now: Instant) -> String {
-    let mut text = String::new();
-    // Writing to a string does not fail.
+fn obstacles(shared: &Shared, latest: &Published, now: Instant) -> Vec<String> {
+    let mut obstacles = Vec::new();
     if let Some(drain) = shared.board.draining() {
-        let _ = writeln!(text, "draining: {}", drain.reason);
+        obstacles.push(format!("draining: {}", drain.reason));
     }
     if !latest.in_sync {
-        text.push_str("not in sync: the datastore has not been listed completely yet\n");
+        obstacles.push("not in sync: the datastore has not been listed completely yet".to_owned());
     }
     let stale_after = shared.config.limits.stale_after;
     if let Some(age) = latest.upstream_age(now).filter(|age| *age > stale_after) {
-        let _ = writeln!(text, "stale: no sign of life from the datastore for {} s", age.as_secs());
+        obstacles.push(format!("stale: no sign of life from the datastore for {} s", age.as_secs()));
     }
-    if let Some(complaint) = latest.complaint.as_deref().filter(|_| !text.is_empty()) {
-        let _ = writeln!(text, "the datastore: {complaint}");
+    if let Some(complaint) = latest.complaint.as_deref().filter(|_| !obstacles.is_empty()) {
+        obstacles.push(format!("the datastore: {complaint}"));
     }
-    text
+    obstacles
 }

@@ -23,6 +23,8 @@ pub(crate) enum Need {
     Etcd,
     /// `etcdctl` against the embedded store.
     Etcdctl,
+    /// Looks at typha's page as a person does.
+    Chromium,
 }
 
 impl Need {
@@ -33,6 +35,7 @@ impl Need {
             Need::Nftables => "nft",
             Need::Etcd => "etcd",
             Need::Etcdctl => "etcdctl",
+            Need::Chromium => "chromium",
         }
     }
 
@@ -43,6 +46,7 @@ impl Need {
             Need::Nftables => "nftables",
             Need::Etcd => "etcd-server",
             Need::Etcdctl => "etcd-client",
+            Need::Chromium => "chromium",
         }
     }
 }

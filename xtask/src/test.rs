@@ -12,6 +12,9 @@ use crate::{
     run,
 };
 
+/// What the tests of all rooms need.
+const NEEDS: &[Need] = &[Need::CCompiler, Need::Iproute2, Need::Nftables, Need::Etcd, Need::Etcdctl, Need::Chromium];
+
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Passed on to `cargo test`, such as `-p calc` or `-- --nocapture`.
@@ -20,7 +23,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    needs::provide(&[Need::CCompiler, Need::Iproute2, Need::Nftables, Need::Etcd, Need::Etcdctl])?;
+    needs::provide(NEEDS)?;
     let selection: &[OsString] = if options.rest.is_empty() { &["--workspace".into()] } else { &options.rest };
     // Tests start the workspace's own programs and look for them where cargo puts them.
     run::check(&mut run::cargo(["build", "--workspace", "--bins"]))?;
