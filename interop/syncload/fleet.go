@@ -150,13 +150,15 @@ func (f *Fleet) disconnect() {
 	f.away = true
 }
 
-// release lets held clients go on and brings back those that are away; how long each takes is recorded.
+// release lets held clients go on and brings back those that are away; how long each takes that lacks something is recorded.
 func (f *Fleet) release() {
 	since := time.Now()
 	f.each(func(_ int, account *Account) {
-		account.since, account.held = since, false
+		if !account.isComplete() {
+			account.since = since
+		}
+		account.held = false
 		account.released.Broadcast()
-		account.note(since)
 	})
 	if !f.away {
 		return

@@ -1,5 +1,6 @@
 //! Project automation. Builds and runs; knows nothing of what the project does.
 
+mod bench;
 mod ci;
 mod conformance;
 mod needs;
@@ -33,6 +34,11 @@ enum Task {
     Ci(ci::Options),
     /// Reachability cases: what policies mean, cell by cell.
     Conformance(conformance::Options),
+    /// What a fan-out costs, and with `--peer calico` what it costs the real Calico Typha on the same machine.
+    ///
+    /// Builds the peer from the Go module proxy, where Go is installed. Both sides get an etcd of their own, started
+    /// alike, and the same writes; docs/performance.md says what is measured.
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +47,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Ci(options) => Ok(ci::run(&options)),
         Task::Conformance(options) => conformance::run(&options),
+        Task::Bench(options) => bench::run(&options),
     };
     match outcome {
         Ok(code) => code,

@@ -1,0 +1,114 @@
+//! `cargo xtask bench`: our typha under load and, if asked, the real Calico Typha beside it, on the same machine, one after
+//! the other. Builds and starts the load programs and sets their reports side by side; measures nothing itself.
+
+mod case;
+mod ours;
+mod peer;
+mod table;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, Result};
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use self::{case::CASES, ours::Ours, peer::Calico};
+use crate::{
+    needs::{self, Need},
+    run,
+};
+
+/// Above this many runnable processes per core, the machine is not quiet.
+const QUIET_LOAD_PER_CORE: f64 = 0.5;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Whom to measure beside us
+    #[arg(long, value_enum)]
+    peer: Option<Peer>,
+    /// Clients, each with a stream of its own over mutual TLS
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    clients: u32,
+    /// How long writes go on, where there are any [default: what the scenario says]
+    #[arg(long, value_name = "S")]
+    seconds: Option<f64>,
+    /// Only these cases
+    #[arg(value_name = "CASE", value_parser = case::names())]
+    cases: Vec<String>,
+    /// Write both sides' reports as JSON here
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Peer {
+    /// Calico Typha v3.31.0, built from the Go module proxy
+    Calico,
+}
+
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    needs::provide(&[Need::CCompiler, Need::Etcd])?;
+    let calico = match options.peer {
+        Some(Peer::Calico) => Some(Calico::build()?),
+        None => None,
+    };
+    let ours = Ours::build()?;
+    say_whether_quiet()?;
+    let (mut found, mut all_well) = (Vec::new(), true);
+    for case in CASES.iter().filter(|case| options.cases.is_empty() || options.cases.iter().any(|n| n == case.name)) {
+        eprintln!("==> {}: Cattail", case.name);
+        let mine = ours.measure(case, options);
+        let theirs = calico.as_ref().map(|calico| {
+            eprintln!("==> {}: Calico", case.name);
+            calico.measure(mine.as_ref().ok())
+        });
+        all_well &= mine.is_ok() && theirs.as_ref().is_none_or(Result::is_ok);
+        println!("{}", table::render(case, &mine, theirs.as_ref()));
+        found.push(json!({
+            "case": case.name,
+            "cattail": as_json(&mine),
+            "calico": theirs.as_ref().map(as_json),
+        }));
+    }
+    if let Some(file) = &options.json {
+        write(file, &json!({ "cases": found }))?;
+    }
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn as_json(side: &Result<Value>) -> Value {
+    side.as_ref().map_or_else(|error| json!({ "error": format!("{error:#}") }), Value::clone)
+}
+
+fn write(file: &Path, json: &Value) -> Result<()> {
+    let text = serde_json::to_string_pretty(json)? + "\n";
+    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+}
+
+fn say_whether_quiet() -> Result<()> {
+    let text = fs::read_to_string("/proc/loadavg").context("/proc/loadavg")?;
+    let load: f64 = text.split(' ').next().unwrap_or_default().parse().context("/proc/loadavg has no number in it")?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
+    println!("{cores} cores, load average {load:.2} before the first run");
+    if load > QUIET_LOAD_PER_CORE * cores {
+        println!("The machine is not quiet: take no figure here at its word.");
+    }
+    println!();
+    Ok(())
+}
+
+/// Where runs keep their files, the datastore's included: in memory where there is such a place, so that no disk is measured.
+fn scratch() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let is_usable = fs::metadata(memory).is_ok_and(|found| found.is_dir() && !found.permissions().readonly());
+    if is_usable { memory.to_path_buf() } else { std::env::temp_dir() }
+}
+
+/// Where a side's report goes before it is read.
+fn report_file(side: &str) -> PathBuf {
+    run::target_dir().join("peers").join(format!("{side}.json"))
+}

@@ -1,0 +1,57 @@
+//! Our side: loadtest with our typha, on the etcd of this machine.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use super::{Options, case::Case, report_file, scratch};
+use crate::run;
+
+/// Our programs, built as they are shipped.
+pub(super) struct Ours {
+    loadtest: PathBuf,
+}
+
+impl Ours {
+    pub(super) fn build() -> Result<Self> {
+        eprintln!("Building Cattail as released (some minutes the first time) ...");
+        run::check(&mut run::cargo(["build", "--release", "--workspace", "--bins"]))?;
+        Ok(Self { loadtest: run::target_dir().join("release/loadtest") })
+    }
+
+    /// Runs a case; loadtest's report.
+    pub(super) fn measure(&self, case: &Case, options: &Options) -> Result<Value> {
+        let mut loadtest = Command::new(&self.loadtest);
+        loadtest.args(["run", case.scenario, "--etcd", "--clients", &options.clients.to_string()]);
+        if let Some(keys) = case.transaction {
+            loadtest.args(["--transaction", &keys.to_string()]);
+        }
+        if let Some(seconds) = options.seconds {
+            loadtest.args(["--seconds", &seconds.to_string()]);
+        }
+        report_of(&mut loadtest, &report_file("cattail"))
+    }
+}
+
+/// Runs a load program that writes its report into a file.
+pub(super) fn report_of(program: &mut Command, file: &Path) -> Result<Value> {
+    let name = program.get_program().to_string_lossy().into_owned();
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    program.args([OsStr::new("--json"), file.as_os_str()]);
+    // What it prints is in the report, which we show beside the other side's.
+    let status = program.env("TMPDIR", scratch()).stdout(Stdio::null()).status();
+    let status = status.with_context(|| format!("cannot start {name}"))?;
+    if !status.success() {
+        bail!("{name} ended with {status}; what it said is above");
+    }
+    let text = fs::read(file).with_context(|| file.display().to_string())?;
+    serde_json::from_slice(&text).with_context(|| format!("{} is no report", file.display()))
+}
