@@ -14,7 +14,7 @@ use calc::{
 use lab::net::probe::Probe;
 use model::{
     Key, Kind,
-    intent::{EndpointId, NodeIntent, Protocol},
+    intent::{EndpointId, EndpointToHostAction, NodeIntent, Protocol},
     kubernetes::project,
     resource::Resource,
 };
@@ -111,6 +111,19 @@ fn the_matrix_is_what_the_policies_mean() {
 
     nodal.apply(&documents_of_file(&examples.shop_policies).expect("manifests"));
     compare(&nodal, &examples, &pods, Policies::Start);
+}
+
+#[test]
+fn every_node_has_the_settings_of_the_manifest() {
+    let examples = examples();
+    let mut nodal = Nodal { graph: Graph::new(Nodes::All), intents: BTreeMap::new() };
+    nodal.apply(&documents_of_folder(&examples.shop).expect("manifests"));
+    assert!(!nodal.intents.is_empty());
+    for (node, NodeIntent { config, .. }) in &nodal.intents {
+        let told = (config.endpoint_to_host_action, config.log_prefix.as_str());
+        assert_eq!(told, (EndpointToHostAction::Accept, "cattail-packet"), "{node}");
+        assert_eq!(config.interface_prefixes, ["cali"], "{node}");
+    }
 }
 
 #[test]
