@@ -1,29 +1,56 @@
 //! Many clients in this process, each speaking as felix does, and the account of what each of them received.
 
 mod account;
+mod gate;
+mod sever;
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use anyhow::{Result, bail};
 use felix_client::sync::{Config, LightClient};
+use model::Version;
 use tokio::{
+    sync::watch,
     task::JoinSet,
     time::{Instant, sleep},
 };
 
 use self::account::Account;
-use crate::recorder::Recorder;
+use crate::{recorder::Recorder, workload::Workload};
 
 /// Between two looks at all clients.
 const POLL: Duration = Duration::from_millis(50);
+/// Between two lines about clients that are waited for.
+const PROGRESS: Duration = Duration::from_secs(2);
+
+/// What clients record.
+pub(crate) struct Recorders {
+    /// From a write's intended time to its checkpoint, of clients that read all the time.
+    pub(crate) latency: Recorder,
+    /// The same of clients that stopped reading for a while.
+    pub(crate) stalled: Recorder,
+    /// From a storm's start until a client has everything.
+    pub(crate) in_sync: Recorder,
+}
+
+impl Recorders {
+    /// Nothing recorded yet.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self { latency: Recorder::new()?, stalled: Recorder::new()?, in_sync: Recorder::new()? })
+    }
+}
 
 /// The clients of a run. Dropping it ends them.
 pub(crate) struct Fleet {
     config: Arc<Config>,
+    workload: Arc<Workload>,
+    recorders: Arc<Recorders>,
     accounts: Vec<Arc<Mutex<Account>>>,
+    /// Clients with a lower number are not polled: they read nothing and answer nothing.
+    held: watch::Sender<usize>,
     tasks: JoinSet<()>,
 }
 
@@ -38,57 +65,115 @@ pub(crate) struct Totals {
     pub(crate) lost: u64,
     /// Streams that ended.
     pub(crate) cut: u64,
+    /// Streams that began where the client stood.
+    pub(crate) resumes: u64,
+    /// Streams that began from nothing.
+    pub(crate) snapshots: u64,
+    /// How old the servers' view ever was, as they told their clients.
+    pub(crate) upstream_age_ms: u64,
 }
 
 impl Fleet {
-    /// Starts `clients` clients. Latencies of writes after the epoch go to `recorder`.
-    pub(crate) fn start(
-        config: Config,
-        clients: u32,
-        written_keys: u32,
-        epoch: Instant,
-        recorder: &Arc<Recorder>,
-    ) -> Self {
-        let config = Arc::new(config);
-        let mut tasks = JoinSet::new();
-        let mut accounts = Vec::with_capacity(clients as usize);
-        for number in 0..clients as usize {
-            let account = Arc::new(Mutex::new(Account::new(number, written_keys, epoch, Arc::clone(recorder))));
-            let own = Arc::clone(&account);
-            let (client, _reporter) =
-                LightClient::new(Arc::clone(&config), format!("loadtest-{number:05}"), move |event| {
-                    own.lock().unwrap_or_else(PoisonError::into_inner).take(&event);
-                });
-            tasks.spawn(client.run());
-            accounts.push(account);
+    /// No clients yet.
+    pub(crate) fn new(config: Config, workload: &Arc<Workload>, recorders: &Arc<Recorders>) -> Self {
+        Self {
+            config: Arc::new(config),
+            workload: Arc::clone(workload),
+            recorders: Arc::clone(recorders),
+            accounts: Vec::new(),
+            held: watch::Sender::new(0),
+            tasks: JoinSet::new(),
         }
-        Self { config, accounts, tasks }
     }
 
-    /// Waits until every client has everything up to a revision.
-    pub(crate) async fn reach(&mut self, revision: u64, limit: Duration) -> Result<()> {
-        let deadline = Instant::now() + limit;
+    /// Starts clients and waits until all are at a revision: no more than `at_once` of them without it at a time, or all
+    /// at once, which is a storm and recorded.
+    pub(crate) async fn launch(
+        &mut self,
+        clients: u32,
+        at_once: Option<u32>,
+        revision: Version,
+        limit: Duration,
+    ) -> Result<()> {
+        let (since, deadline) = (Instant::now(), Instant::now() + limit);
+        let storm = at_once.is_none().then_some((revision, since));
+        while self.accounts.len() < clients as usize && Instant::now() < deadline {
+            let open = self.accounts.iter().filter(|account| locked(account).revision() < revision).count() as u32;
+            let room = at_once.map_or(u32::MAX, |at_once| at_once.saturating_sub(open));
+            (0..room.min(clients - self.accounts.len() as u32)).for_each(|_| self.start(storm));
+            if self.accounts.len() < clients as usize {
+                sleep(POLL).await;
+            }
+        }
+        self.reach(revision, deadline.saturating_duration_since(Instant::now()), 0).await
+    }
+
+    fn start(&mut self, storm: Option<(Version, Instant)>) {
+        let number = self.accounts.len();
+        let mut account = Account::new(number, Arc::clone(&self.workload), Arc::clone(&self.recorders));
+        if let Some((revision, since)) = storm {
+            account.expect(revision, since);
+        }
+        let account = Arc::new(Mutex::new(account));
+        let own = Arc::clone(&account);
+        let (client, _reporter) =
+            LightClient::new(Arc::clone(&self.config), format!("loadtest-{number:05}"), move |event| {
+                locked(&own).take(&event);
+            });
+        self.tasks.spawn(gate::run(client, number, self.held.subscribe()));
+        self.accounts.push(account);
+    }
+
+    /// Waits until every client from number `first` on has everything up to a revision.
+    pub(crate) async fn reach(&mut self, revision: Version, limit: Duration, first: usize) -> Result<()> {
+        let (deadline, mut next_line) = (Instant::now() + limit, Instant::now() + PROGRESS);
         loop {
-            let behind = self.count(|account| account.revision() < revision);
+            let behind = self.accounts[first..].iter().filter(|account| locked(account).revision() < revision).count();
             if behind == 0 {
                 return Ok(());
             }
             if let Some(ended) = self.tasks.try_join_next() {
                 bail!("a client ended: {ended:?}");
             }
+            let clients = self.accounts.len() - first;
             if Instant::now() > deadline {
-                let why = self.accounts.iter().find_map(|account| locked(account).last_trouble().map(str::to_owned));
-                let why = why.unwrap_or_else(|| "no stream was cut".to_owned());
-                bail!(
-                    "{behind} of {} clients are not at revision {revision} after {limit:?}; {why}",
-                    self.accounts.len()
-                );
+                let trouble =
+                    self.accounts.iter().find_map(|account| locked(account).last_trouble().map(str::to_owned));
+                let trouble = trouble.unwrap_or_else(|| "no stream was cut".to_owned());
+                bail!("{behind} of {clients} clients are not at revision {revision} after {limit:?}; {trouble}");
+            }
+            if Instant::now() > next_line {
+                next_line += PROGRESS;
+                eprintln!("  {} of {clients} clients have everything", clients - behind);
             }
             sleep(POLL).await;
         }
     }
 
-    /// What arrived, where `last_writes` has the number of the last write of each key and `writes` were done in all.
+    /// From now on, records how long each client takes until it has everything up to a revision.
+    pub(crate) fn expect(&self, revision: Version) {
+        let since = Instant::now();
+        self.accounts.iter().for_each(|account| locked(account).expect(revision, since));
+    }
+
+    /// The first `clients` clients read nothing until [`Self::release`]; their latencies are kept apart from now on.
+    pub(crate) fn stall(&self, clients: usize) {
+        self.accounts.iter().take(clients).for_each(|account| locked(account).is_stalled = true);
+        self.held.send_replace(clients);
+    }
+
+    /// Cuts every connection and keeps the clients away until [`Self::release`].
+    pub(crate) fn disconnect(&self) -> Result<usize> {
+        self.stall(self.accounts.len());
+        sever::sever(&self.config.servers)
+    }
+
+    /// All clients read again.
+    pub(crate) fn release(&self) {
+        self.held.send_replace(0);
+    }
+
+    /// What arrived, where `last_writes` has the number of the last write of each slot and `writes` were done in all.
     pub(crate) fn totals(&self, writes: u64, last_writes: &[u32]) -> Totals {
         let mut totals = Totals::default();
         for account in &self.accounts {
@@ -97,16 +182,13 @@ impl Fleet {
         totals
     }
 
-    /// Bytes of messages that all clients received so far.
-    pub(crate) fn received_bytes(&self) -> u64 {
-        self.config.metrics.received_bytes()
-    }
-
-    fn count(&self, what: impl Fn(&Account) -> bool) -> usize {
-        self.accounts.iter().filter(|account| what(&locked(account))).count()
+    /// Counts the bytes of messages that all clients received so far.
+    pub(crate) fn received_bytes(&self) -> impl Fn() -> u64 + Send + use<> {
+        let metrics = self.config.metrics.clone();
+        move || metrics.received_bytes()
     }
 }
 
-fn locked(account: &Mutex<Account>) -> std::sync::MutexGuard<'_, Account> {
+fn locked(account: &Mutex<Account>) -> MutexGuard<'_, Account> {
     account.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,6 +11,21 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::client::run;
 use crate::recorder::Percentiles;
 
+/// What the floor is to send.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) clients: u32,
+    /// Frames to each client.
+    pub(crate) frames: u64,
+    /// Frames a second.
+    pub(crate) rate: f64,
+    /// Frames intended for the same moment.
+    pub(crate) burst: u32,
+    pub(crate) frame_bytes: usize,
+    /// What the CPU time is divided by.
+    pub(crate) updates: f64,
+}
+
 /// What the floor cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Floor {

@@ -1,9 +1,15 @@
-//! A local deployment for one run: cattail-store and typha as processes of their own, with certificates made for the run.
+//! A local deployment for one run: a datastore and typha replicas as processes of their own, with certificates made for
+//! the run.
+
+mod child;
+mod meter;
+mod relay;
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,72 +19,146 @@ use pki::{
     development::{Authority, Request},
 };
 use tempfile::TempDir;
-use tokio::{
-    net::TcpStream,
-    time::{Instant, sleep},
-};
+use tokio::time::sleep;
+
+pub(crate) use self::meter::Meter;
+use self::{child::Child, relay::Relay};
 
 /// The common name of the typha's certificate.
 pub(crate) const TYPHA_CN: &str = "typha-server";
 /// The common name of every client's certificate.
 const CLIENT_CN: &str = "typha-client";
-/// A local process that does not listen by then will not.
-const START_TIMEOUT: Duration = Duration::from_secs(20);
-/// Between two looks at a process that starts.
-const POLL: Duration = Duration::from_millis(20);
+/// More than typha takes to drain.
+const STOP_LIMIT: Duration = Duration::from_secs(15);
+
+/// Which datastore to start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Datastore {
+    /// cattail-store, built beside us.
+    Embedded,
+    /// The etcd found in PATH.
+    Etcd,
+}
 
 /// Processes, files and addresses of a run. Dropping it ends the processes and removes the files.
 pub(crate) struct Local {
-    typha: Process,
-    _store: Process,
+    replicas: Vec<Replica>,
+    _store: Child,
+    /// Between the first replica and the datastore, where the run is to cut them.
+    relay: Option<Relay>,
     folder: TempDir,
+    server_files: Files,
+    /// Counts the CPU time and memory of all replicas.
+    pub(crate) meter: Arc<Meter>,
     /// Where the store listens.
     pub(crate) store_url: String,
-    /// Where typha listens.
-    pub(crate) typha_address: SocketAddr,
     /// The clients' certificate.
     pub(crate) client_files: Files,
 }
 
+/// A typha.
+struct Replica {
+    name: String,
+    address: SocketAddr,
+    admin_address: SocketAddr,
+    /// The datastore, as this replica reaches it.
+    store_url: String,
+    child: Child,
+}
+
 impl Local {
-    /// Starts a store and a typha on loopback and waits until both listen.
-    pub(crate) async fn start() -> Result<Self> {
+    /// Starts a store and replicas on loopback and waits until all listen.
+    pub(crate) async fn start(datastore: Datastore, replicas: u32, can_cut: bool) -> Result<Self> {
         let folder = TempDir::with_prefix("cattail-loadtest-").context("cannot make a directory for the run")?;
         let authority = Authority::new("cattail loadtest")?;
         let server_files = authority.write(folder.path(), "typha", &Request::named(TYPHA_CN))?;
         let client_files = authority.write(folder.path(), "client", &Request::named(CLIENT_CN))?;
 
-        let store_address = free_address()?;
-        let mut store = command("cattail-store")?;
-        store.arg("--data-dir").arg(folder.path().join("store")).args(["--listen", &store_address.to_string()]);
-        let mut store = Process::spawn("cattail-store", store, folder.path())?;
-        store.wait_until_listening(store_address).await?;
+        let address = free_address()?;
+        let (name, command) = store_command(datastore, address, folder.path())?;
+        let mut store = Child::spawn(name, command, folder.path())?;
+        store.wait_until_listening(address).await?;
+        let relay = if can_cut { Some(Relay::start(address).await?) } else { None };
+        let mut local = Self {
+            replicas: Vec::new(),
+            _store: store,
+            relay,
+            folder,
+            server_files,
+            meter: Arc::default(),
+            store_url: format!("http://{address}"),
+            client_files,
+        };
+        for number in 0..replicas {
+            local.add_replica(number).await?;
+        }
+        Ok(local)
+    }
 
-        let (typha_address, admin_address) = (free_address()?, free_address()?);
-        let store_url = format!("http://{store_address}");
-        let mut typha = command("typha")?;
-        typha
-            .args(["--etcd-endpoints", &store_url, "--listen", &typha_address.to_string()])
-            .args(["--admin-listen", &admin_address.to_string(), "--client-cn", CLIENT_CN, "--name", "loadtest"])
+    async fn add_replica(&mut self, number: u32) -> Result<()> {
+        let relay = self.relay.as_ref().filter(|_| number == 0);
+        let store_url = relay.map_or_else(|| self.store_url.clone(), |relay| format!("http://{}", relay.address()));
+        let (name, address, admin_address) = (format!("typha-{number}"), free_address()?, free_address()?);
+        let command = self.typha_command(&name, address, admin_address, &store_url)?;
+        let mut child = Child::spawn(&name, command, self.folder.path())?;
+        child.wait_until_listening(address).await?;
+        self.meter.started(child.id());
+        self.replicas.push(Replica { name, address, admin_address, store_url, child });
+        Ok(())
+    }
+
+    fn typha_command(
+        &self,
+        name: &str,
+        address: SocketAddr,
+        admin_address: SocketAddr,
+        store_url: &str,
+    ) -> Result<Command> {
+        let mut command = beside_us("typha")?;
+        command
+            .args(["--etcd-endpoints", store_url, "--listen", &address.to_string()])
+            .args(["--admin-listen", &admin_address.to_string(), "--client-cn", CLIENT_CN, "--name", name])
             .arg("--cert-file")
-            .arg(&server_files.cert)
+            .arg(&self.server_files.cert)
             .arg("--key-file")
-            .arg(&server_files.key)
+            .arg(&self.server_files.key)
             .arg("--ca-file")
-            .arg(&server_files.ca);
-        let mut typha = Process::spawn("typha", typha, folder.path())?;
-        typha.wait_until_listening(typha_address).await?;
-        Ok(Self { typha, _store: store, folder, store_url, typha_address, client_files })
+            .arg(&self.server_files.ca);
+        Ok(command)
     }
 
-    /// The typha's process id.
-    pub(crate) fn typha_pid(&self) -> u32 {
-        self.typha.child.id()
+    /// Where the replicas listen.
+    pub(crate) fn servers(&self) -> Vec<String> {
+        self.replicas.iter().map(|replica| replica.address.to_string()).collect()
     }
 
-    /// Fails where typha has died, with the end of its log.
+    /// Restarts the replicas one by one, as a rolling update does, with a pause after each.
+    pub(crate) async fn restart(&mut self, pause: Duration) -> Result<()> {
+        for number in 0..self.replicas.len() {
+            let replica = &self.replicas[number];
+            let command =
+                self.typha_command(&replica.name, replica.address, replica.admin_address, &replica.store_url)?;
+            let (folder, replica) = (self.folder.path(), &mut self.replicas[number]);
+            replica.child.terminate(STOP_LIMIT, |pid| self.meter.ending(pid)).await?;
+            self.meter.ended(replica.child.id());
+            replica.child = Child::spawn(&replica.name, command, folder)?;
+            replica.child.wait_until_listening(replica.address).await?;
+            self.meter.started(replica.child.id());
+            sleep(pause).await;
+        }
+        Ok(())
+    }
+
+    /// Cuts the first replica off its datastore: what either sends is not passed on until it is healed.
+    pub(crate) fn cut_off(&self, is_cut: bool) {
+        if let Some(relay) = &self.relay {
+            relay.set_cut(is_cut);
+        }
+    }
+
+    /// Fails where a typha has died, with the end of its log.
     pub(crate) fn check_alive(&mut self) -> Result<()> {
-        self.typha.check_alive()
+        self.replicas.iter_mut().try_for_each(|replica| replica.child.check_alive())
     }
 
     /// Where the processes' logs are, for messages.
@@ -87,8 +167,36 @@ impl Local {
     }
 }
 
+fn store_command(datastore: Datastore, address: SocketAddr, folder: &Path) -> Result<(&'static str, Command)> {
+    let data = folder.join("store");
+    match datastore {
+        Datastore::Embedded => {
+            let mut command = beside_us("cattail-store")?;
+            command.arg("--data-dir").arg(data).args(["--listen", &address.to_string()]);
+            Ok(("cattail-store", command))
+        }
+        Datastore::Etcd => {
+            let (url, peer_url) = (format!("http://{address}"), format!("http://{}", free_address()?));
+            let mut command = Command::new(in_path("etcd")?);
+            command.arg("--data-dir").arg(data).args(["--log-level", "warn", "--name", "loadtest"]);
+            command.args(["--listen-client-urls", &url, "--advertise-client-urls", &url]);
+            command.args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url]);
+            command.args(["--initial-cluster", &format!("loadtest={peer_url}")]);
+            Ok(("etcd", command))
+        }
+    }
+}
+
+fn in_path(program: &str) -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+        .with_context(|| format!("there is no {program} in PATH; Debian's package is etcd-server"))
+}
+
 /// A program built beside ours.
-fn command(program: &str) -> Result<Command> {
+fn beside_us(program: &str) -> Result<Command> {
     let own = std::env::current_exe().context("cannot find our own program")?;
     let path: PathBuf = own.with_file_name(program);
     if !path.is_file() {
@@ -102,54 +210,4 @@ fn command(program: &str) -> Result<Command> {
 fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free on 127.0.0.1")?;
     Ok(listener.local_addr()?)
-}
-
-/// A child process with a log file; killed when dropped.
-struct Process {
-    name: &'static str,
-    child: Child,
-    log: PathBuf,
-}
-
-impl Process {
-    fn spawn(name: &'static str, mut command: Command, folder: &Path) -> Result<Self> {
-        let log = folder.join(format!("{name}.log"));
-        let file = std::fs::File::create(&log).with_context(|| log.display().to_string())?;
-        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
-        let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
-        Ok(Self { name, child, log })
-    }
-
-    async fn wait_until_listening(&mut self, address: SocketAddr) -> Result<()> {
-        let deadline = Instant::now() + START_TIMEOUT;
-        while TcpStream::connect(address).await.is_err() {
-            self.check_alive()?;
-            if Instant::now() > deadline {
-                bail!("{} does not listen on {address} after {START_TIMEOUT:?}: {}", self.name, self.log_tail());
-            }
-            sleep(POLL).await;
-        }
-        Ok(())
-    }
-
-    fn check_alive(&mut self) -> Result<()> {
-        match self.child.try_wait()? {
-            None => Ok(()),
-            Some(status) => bail!("{} ended with {status}: {}", self.name, self.log_tail()),
-        }
-    }
-
-    fn log_tail(&self) -> String {
-        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(10)..].join("\n")
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended by itself, which is as good.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

@@ -1,13 +1,18 @@
-//! What a run found: JSON whose field names are kept, and a table.
+//! What a run found: JSON whose field names are kept (`report.schema.json` describes them).
 
-use std::fmt;
+pub(crate) mod compare;
+pub(crate) mod html;
+mod limits;
+mod machine;
+pub(crate) mod slo;
+mod table;
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{floor::Floor, recorder::Percentiles};
-
-/// Above this many runnable processes per core before the run, the machine was not quiet.
-const QUIET_LOAD_PER_CORE: f64 = 0.5;
+use self::{machine::Machine, slo::Verdict};
+use crate::{floor::Floor, recorder::Percentiles, sampler::Sample, scenario::Scenario, stage::Findings};
 
 /// The report of one run. Field names are an interface: programs read them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,31 +25,68 @@ pub(crate) struct Report {
     pub(crate) keys: u32,
     /// Keys written while the run was measured.
     pub(crate) writes: u64,
+    /// Client-updates that arrived themselves.
+    pub(crate) delivered: u64,
     /// Client-updates that never arrived, neither themselves nor conflated into a later one.
     pub(crate) lost: u64,
     /// Client-updates that arrived conflated into a later one of the same key.
     pub(crate) conflated: u64,
     /// Streams that ended before the run did.
     pub(crate) cut: u64,
+    /// Streams that began where the client stood.
+    pub(crate) resumes: u64,
+    /// Streams that began from nothing, each client's first included.
+    pub(crate) snapshots: u64,
+    /// How old the servers' view of the datastore ever was, as they told their clients.
+    pub(crate) upstream_age_ms: u64,
     /// Bytes of payload that all clients received while the run was measured.
     pub(crate) bytes: u64,
-    /// The typha process.
-    pub(crate) server: Server,
-    /// From a write's intended time to the client's verified checkpoint.
+    /// How long the measured part took.
+    pub(crate) seconds: f64,
+    /// The typha processes together; absent where they are not ours to look at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) server: Option<Server>,
+    /// From a write's intended time to the client's checkpoint, of clients that read all the time.
     pub(crate) latency_ms: Percentiles,
+    /// The same of clients that were stalled or away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stalled_latency_ms: Option<Percentiles>,
+    /// From the beginning of a storm until a client has everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) in_sync_ms: Option<Percentiles>,
     /// This process: where it is near a whole core, it and not the server may be the limit.
     pub(crate) harness: Harness,
-    /// Plain sockets with the same bytes, right after.
-    pub(crate) floor: Floor,
+    /// Plain sockets with the same bytes, right after; absent where nothing was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) floor: Option<Floor>,
     /// The machine's one-minute load average when the run began.
     pub(crate) load_average: f64,
+    /// Why figures here are not to be taken at their word; empty on a good day.
+    pub(crate) limits: Vec<String>,
+    /// What was asked for by `--slo`, and whether it was met.
+    pub(crate) slo: Vec<Verdict>,
+    /// What was measured on.
+    pub(crate) machine: Machine,
+    /// The program's version.
+    pub(crate) version: String,
+    /// When the run began, seconds since the Unix epoch.
+    pub(crate) started_unix_s: u64,
+    /// The scenario as it was run.
+    pub(crate) settings: Scenario,
+    /// Readings while it ran.
+    pub(crate) samples: Vec<Sample>,
 }
 
-/// The typha process.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The typha processes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Server {
-    /// CPU time for each update and client, microseconds.
-    pub(crate) cpu_us_per_client_update: f64,
+    /// CPU time for each update and client, microseconds; absent where nothing was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cpu_us_per_client_update: Option<f64>,
+    /// CPU time for each client, microseconds, over the whole measured part.
+    pub(crate) cpu_us_per_client: f64,
+    /// Cores kept busy, on average.
+    pub(crate) cores: f64,
     /// Resident memory at the end, kilobytes.
     pub(crate) rss_kb: u64,
     /// What each client added to it, kilobytes: from before they connected until the end.
@@ -52,65 +94,100 @@ pub(crate) struct Server {
 }
 
 /// This process.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Harness {
     /// Cores that it kept busy while the run was measured.
     pub(crate) cores: f64,
     /// Resident memory at the end, kilobytes.
     pub(crate) rss_kb: u64,
+    /// What each client added to it, kilobytes.
+    pub(crate) rss_kb_per_client: f64,
+    /// How long after its intended time a transaction ever began, milliseconds.
+    pub(crate) writer_behind_ms: f64,
+}
+
+/// What was known before the run.
+pub(crate) struct Beginning {
+    pub(crate) name: String,
+    pub(crate) load_average: f64,
+    pub(crate) started_unix_s: u64,
+}
+
+impl Beginning {
+    /// Now, for a scenario of this name.
+    pub(crate) fn now(name: &str) -> anyhow::Result<Self> {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let load_average = crate::process::load_average()?;
+        Ok(Self { name: name.to_owned(), load_average, started_unix_s: since_epoch.as_secs() })
+    }
 }
 
 impl Report {
-    /// The server's CPU as a multiple of the floor's.
-    fn floor_ratio(&self) -> f64 {
-        self.server.cpu_us_per_client_update / self.floor.cpu_us_per_client_update
+    /// The report of findings.
+    pub(crate) fn new(beginning: Beginning, scenario: &Scenario, found: Findings, floor: Option<Floor>) -> Self {
+        let Findings { measures, totals, latency, stalled, in_sync, behind } = found;
+        let clients = f64::from(scenario.clients);
+        let updates = client_updates(scenario);
+        let server = measures.server.map(|server| Server {
+            cpu_us_per_client_update: (updates > 0.0).then(|| server.cpu_us as f64 / updates),
+            cpu_us_per_client: server.cpu_us as f64 / clients,
+            cores: server.cpu_us as f64 / 1e6 / measures.seconds,
+            rss_kb: server.rss_kb,
+            rss_kb_per_client: server.rss_kb_more as f64 / clients,
+        });
+        let harness = Harness {
+            cores: measures.own.cpu_us as f64 / 1e6 / measures.seconds,
+            rss_kb: measures.own.rss_kb,
+            rss_kb_per_client: measures.own.rss_kb_more as f64 / clients,
+            writer_behind_ms: behind.as_secs_f64() * 1000.0,
+        };
+        let machine = Machine::this();
+        let some = |percentiles: Percentiles| (percentiles.count > 0).then_some(percentiles);
+        Self {
+            scenario: beginning.name,
+            clients: scenario.clients,
+            keys: scenario.keys,
+            writes: scenario.writes(),
+            delivered: totals.delivered,
+            lost: totals.lost,
+            conflated: totals.conflated,
+            cut: totals.cut,
+            resumes: totals.resumes,
+            snapshots: totals.snapshots,
+            upstream_age_ms: totals.upstream_age_ms,
+            bytes: measures.bytes,
+            seconds: measures.seconds,
+            limits: limits::limits(beginning.load_average, machine.cores, server.as_ref(), &harness),
+            server,
+            latency_ms: latency,
+            stalled_latency_ms: some(stalled),
+            in_sync_ms: some(in_sync),
+            harness,
+            floor,
+            load_average: beginning.load_average,
+            slo: Vec::new(),
+            machine,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_unix_s: beginning.started_unix_s,
+            settings: scenario.clone(),
+            samples: measures.samples,
+        }
     }
 
-    fn is_quiet(&self) -> bool {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
-        self.load_average <= QUIET_LOAD_PER_CORE * cores
+    /// The server's CPU as a multiple of the floor's.
+    pub(crate) fn floor_ratio(&self) -> Option<f64> {
+        let ours = self.server.as_ref()?.cpu_us_per_client_update?;
+        let floor = self.floor.as_ref()?.cpu_us_per_client_update;
+        (floor > 0.0).then(|| ours / floor)
     }
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.is_quiet() {
-            writeln!(
-                f,
-                "The machine was not quiet (load average {:.2}): take no figure here at its word.",
-                self.load_average
-            )?;
-        }
-        writeln!(f, "{}: {} clients, {} keys, {} writes", self.scenario, self.clients, self.keys, self.writes)?;
-        writeln!(f)?;
-        let row = |f: &mut fmt::Formatter<'_>, what: &str, ours: String, floor: String| {
-            writeln!(f, "{what:<34}{ours:>12}{floor:>16}")
-        };
-        row(f, "", "typha".into(), "plain sockets".into())?;
-        let (cpu, floor_cpu) = (self.server.cpu_us_per_client_update, self.floor.cpu_us_per_client_update);
-        row(f, "server CPU per client-update", format!("{cpu:.2} us"), format!("{floor_cpu:.2} us"))?;
-        let latencies = [
-            ("latency p50", self.latency_ms.p50, self.floor.latency_ms.p50),
-            ("latency p90", self.latency_ms.p90, self.floor.latency_ms.p90),
-            ("latency p99", self.latency_ms.p99, self.floor.latency_ms.p99),
-            ("latency max", self.latency_ms.max, self.floor.latency_ms.max),
-        ];
-        for (what, ours, floor) in latencies {
-            row(f, what, format!("{ours:.1} ms"), format!("{floor:.1} ms"))?;
-        }
-        row(f, "server RSS", format!("{:.1} MB", self.server.rss_kb as f64 / 1024.0), String::new())?;
-        row(f, "server RSS per client", format!("{:.1} KB", self.server.rss_kb_per_client), String::new())?;
-        row(f, "bytes received by clients", format!("{:.1} MB", self.bytes as f64 / 1e6), String::new())?;
-        row(f, "harness CPU", format!("{:.2} cores", self.harness.cores), String::new())?;
-        writeln!(f)?;
-        writeln!(
-            f,
-            "{:.1} times the floor's CPU; {} lost, {} conflated, {} cut; load average {:.2}",
-            self.floor_ratio(),
-            self.lost,
-            self.conflated,
-            self.cut,
-            self.load_average
-        )
-    }
+/// Updates times clients: of the writes, or of the snapshot where there are no writes but a storm.
+pub(crate) fn client_updates(scenario: &Scenario) -> f64 {
+    let storm = scenario.phases.contains(&crate::scenario::Phase::Storm);
+    let updates = match scenario.writes() {
+        0 if storm => f64::from(scenario.keys),
+        writes => writes as f64,
+    };
+    updates * f64::from(scenario.clients)
 }

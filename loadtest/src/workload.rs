@@ -1,79 +1,136 @@
-//! The resources that a run writes: GlobalNetworkSets of about 350 bytes. Each value says which write it is and when that
-//! write was intended, so that whoever receives it needs no other record to know how late it is and what it replaces.
+//! What a run writes, and how a client knows what it received: which write, of which slot, intended when.
+//!
+//! Writes are numbered from 1 and go round robin over slots. A value carries its number and its intended time, so that
+//! whoever receives it needs no other record to know how late it is and what it replaces; a deletion's are computed
+//! from the key, whose name is used once. No clock is read here, and nothing is sent.
 
-use std::time::Duration;
+mod churn;
+mod sets;
+mod stamp;
 
-use bytes::Bytes;
+use std::{sync::OnceLock, time::Duration};
+
+use datastore_adapters::Write;
 use model::{Key, Kind};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
-/// What stands before the stamp in a value.
-const STAMP_NAME: &[u8] = b"\"loadtest-write\":\"";
-/// Digits of the write's number, zero-padded so that every value has the same length.
-const NUMBER_DIGITS: usize = 10;
-/// Digits of the intended time, zero-padded likewise.
-const TIME_DIGITS: usize = 15;
-/// Addresses of each set.
-const NETS: usize = 8;
+pub(crate) use self::stamp::Stamp;
+use crate::schedule::Schedule;
 
-/// Which write a value is of.
+/// Writes go round robin over this many slots at most, so that each client's account of them stays small.
+pub(crate) const SLOTS_MAX: u32 = 1000;
+
+/// The kind of resources that a run writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Content {
+    /// GlobalNetworkSets of about 350 bytes, written over and over.
+    #[default]
+    Sets,
+    /// Pods that come and go, and among them network sets and IPAM blocks that change.
+    Churn,
+}
+
+/// What a run writes.
+#[derive(Debug)]
+pub(crate) struct Workload {
+    content: Content,
+    keys: u32,
+    /// Writes in each transaction.
+    transaction: u32,
+    /// What intended times count from.
+    epoch: Instant,
+    /// Set when writing begins.
+    schedule: OnceLock<Schedule>,
+}
+
+/// What a client received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    /// The write's number; 0 for what was there before the first write.
-    pub(crate) number: u32,
-    /// When it was intended, from the run's epoch on.
-    pub(crate) intended: Duration,
+pub(crate) struct Arrival {
+    pub(crate) slot: u32,
+    pub(crate) stamp: Stamp,
 }
 
-/// The key of resource number `index`.
-pub(crate) fn key(index: u32) -> Key {
-    Key::global(Kind::GlobalNetworkSet, format!("loadtest-{index:07}"))
+impl Workload {
+    /// Nothing is written yet.
+    pub(crate) fn new(content: Content, keys: u32, transaction: u32, epoch: Instant) -> Self {
+        Self { content, keys, transaction, epoch, schedule: OnceLock::new() }
+    }
+
+    /// What intended times count from.
+    pub(crate) fn epoch(&self) -> Instant {
+        self.epoch
+    }
+
+    /// Fixes when writes are intended; the first caller decides.
+    pub(crate) fn begin(&self, schedule: Schedule) -> Schedule {
+        *self.schedule.get_or_init(|| schedule)
+    }
+
+    /// How many slots are written in turn.
+    pub(crate) fn slots(&self) -> u32 {
+        self.keys.min(SLOTS_MAX)
+    }
+
+    /// What exists before the clients connect, key by key.
+    pub(crate) fn seed(&self) -> impl Iterator<Item = Write> {
+        (0..self.keys).filter_map(|index| match self.content {
+            Content::Churn if index < self.slots() => churn::seed(index),
+            _ => Some(Write::Put(sets::key(index), sets::value(index, Stamp::default()))),
+        })
+    }
+
+    /// The write of this number and the slot that it is of.
+    pub(crate) fn write(&self, number: u32, intended: Duration) -> (u32, Write) {
+        let (slot, visit) = ((number - 1) % self.slots(), (number - 1) / self.slots());
+        let stamp = Stamp { number, intended };
+        let write = match self.content {
+            Content::Sets => Write::Put(sets::key(slot), sets::value(slot, stamp)),
+            Content::Churn => churn::write(slot, visit, stamp),
+        };
+        (slot, write)
+    }
+
+    /// Which write an entry is of; `None` for what is not of this run.
+    pub(crate) fn read(&self, key: &str, value: Option<&[u8]>) -> Option<Arrival> {
+        match (self.content, value) {
+            (Content::Sets, value) => {
+                let slot = sets::index(key).filter(|index| *index < self.slots())?;
+                Some(Arrival { slot, stamp: stamp::read(value?)? })
+            }
+            (Content::Churn, Some(value)) => {
+                let slot = churn::slot(key).filter(|slot| *slot < self.slots())?;
+                Some(Arrival { slot, stamp: stamp::read(value)? })
+            }
+            (Content::Churn, None) => {
+                let (slot, visit) = churn::deletion(key).filter(|(slot, _)| *slot < self.slots())?;
+                let number = visit * self.slots() + slot + 1;
+                let transaction = u64::from((number - 1) / self.transaction);
+                let intended = self.schedule.get()?.intended(transaction).duration_since(self.epoch);
+                Some(Arrival { slot, stamp: Stamp { number, intended } })
+            }
+        }
+    }
+
+    /// Writes of a slot between two others that no later write stands for, because their key is not written again:
+    /// each must arrive itself.
+    pub(crate) fn irreplaceable(&self, slot: u32, after: u32, before: u32) -> impl Iterator<Item = u32> {
+        let first_visit = if after == 0 { 0 } else { (after - 1) / self.slots() + 1 };
+        let visits = first_visit..(before.max(1) - 1) / self.slots();
+        let content = self.content;
+        visits
+            .filter(move |visit| content == Content::Churn && churn::is_deletion(slot, *visit))
+            .map(move |visit| visit * self.slots() + slot + 1)
+    }
 }
 
-/// The number of the resource with this key; `None` for keys that are not ours.
-pub(crate) fn index(key: &str) -> Option<u32> {
-    key.strip_prefix("GlobalNetworkSet/loadtest-")?.parse().ok()
-}
-
-/// The value of resource number `index`. The members differ from write to write, as a real change's would.
-pub(crate) fn value(index: u32, stamp: Stamp) -> Bytes {
-    let mixed = stamp.number.wrapping_mul(2_654_435_761).to_be_bytes();
-    let nets: Vec<String> = (0..NETS).map(|net| format!("\"10.{}.{}.{net}/32\"", mixed[0], mixed[1])).collect();
-    format!(
-        concat!(
-            r#"{{"kind":"GlobalNetworkSet","apiVersion":"projectcalico.org/v3","metadata":{{"name":"loadtest-{:07}","#,
-            r#""labels":{{"loadtest":"set"}},"annotations":{{"loadtest-write":"{:010}@{:015}"}}}},"#,
-            r#""spec":{{"nets":[{}]}}}}"#
-        ),
-        index,
-        stamp.number,
-        stamp.intended.as_micros(),
-        nets.join(",")
-    )
-    .into()
-}
-
-/// Which write a value is of; `None` for values that are not ours.
-pub(crate) fn stamp(value: &[u8]) -> Option<Stamp> {
-    let name = value.windows(STAMP_NAME.len()).position(|window| window == STAMP_NAME)?;
-    let start = name + STAMP_NAME.len();
-    let text = std::str::from_utf8(value.get(start..start + NUMBER_DIGITS + 1 + TIME_DIGITS)?).ok()?;
-    let (number, intended_us) = text.split_once('@')?;
-    Some(Stamp { number: number.parse().ok()?, intended: Duration::from_micros(intended_us.parse().ok()?) })
+/// A key that no client's account knows, with a name as long as names get: its tombstone takes room.
+pub(crate) fn grave(index: u32) -> Key {
+    const NAME_BYTES: usize = 220;
+    let name = format!("loadtest-grave-{index:07}");
+    Key::global(Kind::GlobalNetworkSet, format!("{name}-{}", "x".repeat(NAME_BYTES - name.len())))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_resources_and_carry_their_stamp() {
-        let sent = Stamp { number: 42, intended: Duration::from_micros(123_456_789) };
-        let value = value(7, sent);
-        assert_eq!(stamp(&value), Some(sent));
-        assert!((300..400).contains(&value.len()), "{} bytes", value.len());
-        model::resource::Resource::parse(&key(7), &value).unwrap();
-        assert_eq!(index(&key(7).to_string()), Some(7));
-        assert_eq!(stamp(b"{}"), None);
-        assert_eq!(index("Tier/default"), None);
-    }
-}
+mod tests;

@@ -14,8 +14,8 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::Floor;
-use crate::{process::Usage, recorder::Recorder, scenario::Scenario, schedule::Schedule};
+use super::{Floor, Plan};
+use crate::{process::Usage, recorder::Recorder, schedule::Schedule};
 
 /// Bytes of the intended time at the head of a frame's payload.
 const STAMP_BYTES: usize = 8;
@@ -35,24 +35,23 @@ impl Drop for Reaped {
     }
 }
 
-/// Runs the floor of a scenario whose transactions put `frame_bytes` on each client's wire.
-pub(crate) async fn run(scenario: &Scenario, frame_bytes: usize) -> Result<Floor> {
-    let (child, port) = start(scenario.clients).await?;
+/// Runs the floor.
+pub(crate) async fn run(plan: &Plan) -> Result<Floor> {
+    let (child, port) = start(plan.clients).await?;
     let pid = child.0.id();
     let mut control = connect(port).await?;
     let recorder = Arc::new(Recorder::new()?);
     let epoch = Instant::now();
-    let payload_bytes = frame_bytes.max(STAMP_BYTES + 4) - 4;
-    let transactions = scenario.transactions();
+    let payload_bytes = plan.frame_bytes.max(STAMP_BYTES + 4) - 4;
     let mut clients = JoinSet::new();
-    for client in 0..scenario.clients as usize {
+    for client in 0..plan.clients as usize {
         let socket = connect(port).await?;
-        clients.spawn(read(socket, client, transactions, payload_bytes, epoch, Arc::clone(&recorder)));
+        clients.spawn(read(socket, client, plan.frames, payload_bytes, epoch, Arc::clone(&recorder)));
     }
     control.read_u8().await.context("the floor server did not start")?;
     let before = Usage::of(pid)?;
-    write(&mut control, &Schedule::new(Instant::now() + LEAD, scenario.rate), transactions, payload_bytes, epoch)
-        .await?;
+    let schedule = Schedule::new(Instant::now() + LEAD, plan.rate, plan.burst);
+    write(&mut control, &schedule, plan.frames, payload_bytes, epoch).await?;
     let drained = timeout(DRAIN, async {
         while let Some(client) = clients.join_next().await {
             client.context("a floor client panicked")??;
@@ -61,8 +60,7 @@ pub(crate) async fn run(scenario: &Scenario, frame_bytes: usize) -> Result<Floor
     });
     drained.await.context("the floor's clients did not get all frames")??;
     let cpu_us = Usage::of(pid)?.cpu_us_since(&before) as f64;
-    let updates = transactions as f64 * f64::from(scenario.transaction) * f64::from(scenario.clients);
-    Ok(Floor { cpu_us_per_client_update: cpu_us / updates, latency_ms: recorder.percentiles() })
+    Ok(Floor { cpu_us_per_client_update: cpu_us / plan.updates, latency_ms: recorder.percentiles() })
 }
 
 async fn start(clients: u32) -> Result<(Reaped, u16)> {
@@ -86,13 +84,13 @@ async fn connect(port: u16) -> Result<TcpStream> {
 async fn write(
     control: &mut TcpStream,
     schedule: &Schedule,
-    transactions: u64,
+    frames: u64,
     payload_bytes: usize,
     epoch: Instant,
 ) -> Result<()> {
     let mut frame = vec![0; 4 + payload_bytes];
     frame[..4].copy_from_slice(&(payload_bytes as u32).to_be_bytes());
-    for index in 0..transactions {
+    for index in 0..frames {
         let intended = schedule.intended(index);
         sleep_until(intended).await;
         let stamp = intended.duration_since(epoch).as_micros() as u64;
@@ -105,13 +103,13 @@ async fn write(
 async fn read(
     mut socket: TcpStream,
     client: usize,
-    transactions: u64,
+    frames: u64,
     payload_bytes: usize,
     epoch: Instant,
     recorder: Arc<Recorder>,
 ) -> Result<()> {
     let mut frame = vec![0; 4 + payload_bytes];
-    for _ in 0..transactions {
+    for _ in 0..frames {
         socket.read_exact(&mut frame).await?;
         let mut stamp = [0; STAMP_BYTES];
         stamp.copy_from_slice(&frame[4..4 + STAMP_BYTES]);

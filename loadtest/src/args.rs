@@ -1,0 +1,95 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::{deployment::FieldArgs, local::Datastore, report::slo::Objective, scenario::Overrides};
+
+/// Measures what it costs to fan updates out to many clients.
+///
+/// Starts a datastore and typha on loopback with mutual TLS, connects clients that speak as felix does, writes by an
+/// open-loop schedule and counts latency from the intended time. Then does the same with plain sockets, the floor.
+///
+///   cargo build --release --workspace --bins
+///   target/release/loadtest run fanout --clients 1000 --seconds 10 --html fanout.html --slo 'p99<=100ms'
+///
+/// The exit status is 0 where all is well, 1 where a run failed or lost updates, 3 where an objective was missed.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true, verbatim_doc_comment, max_term_width = 120)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) task: Task,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Task {
+    /// Run a scenario, or all
+    Run(Box<RunArgs>),
+    /// Compare two reports
+    Compare(CompareArgs),
+    /// The floor's server process, started by a run
+    #[command(hide = true)]
+    FloorServer {
+        #[arg(long)]
+        clients: u32,
+    },
+}
+
+#[derive(clap::Args)]
+pub(crate) struct RunArgs {
+    /// The scenario's name, a file (*.yaml), or `all`
+    #[arg(required_unless_present = "list")]
+    pub(crate) scenario: Option<String>,
+    /// List the scenarios
+    #[arg(long)]
+    pub(crate) list: bool,
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+    /// Write the report as JSON here
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write the report as a page with plots here
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// What the run is to meet, for example 'p99<=100ms'; may be given more than once
+    #[arg(long, value_name = "OBJECTIVE")]
+    pub(crate) slo: Vec<Objective>,
+    /// Start the etcd found in PATH instead of cattail-store
+    #[arg(long, conflicts_with = "target")]
+    etcd: bool,
+    #[command(flatten)]
+    pub(crate) field: FieldArgs,
+}
+
+impl RunArgs {
+    /// What a local deployment is to start.
+    pub(crate) fn datastore(&self) -> Datastore {
+        if self.etcd { Datastore::Etcd } else { Datastore::Embedded }
+    }
+}
+
+#[derive(clap::Args)]
+pub(crate) struct CompareArgs {
+    /// The report to compare with (JSON)
+    #[arg(value_name = "A.json")]
+    pub(crate) before: PathBuf,
+    /// The report to compare (JSON)
+    #[arg(value_name = "B.json")]
+    pub(crate) after: PathBuf,
+    /// Exit with status 3 where a figure is worse by more than so many percent
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) tolerance: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_is_well_formed() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,85 @@
+//! What is measured: a local deployment made for the run, or one in the field.
+
+mod confirm;
+mod field;
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use datastore_adapters::EtcdConfig;
+use felix_client::sync::Config;
+use pki::Peers;
+
+pub(crate) use self::{confirm::confirm, field::FieldArgs};
+use crate::{
+    local::{Datastore, Local, Meter, TYPHA_CN},
+    scenario::{Phase, Scenario},
+};
+
+/// What is measured.
+pub(crate) enum Deployment {
+    /// Started by us, ended with us.
+    Local(Box<Local>),
+    /// Somebody's: we see what clients see, and not its processes.
+    Field(Box<FieldArgs>),
+}
+
+impl Deployment {
+    /// Starts a local deployment, or checks that a scenario can be run in the field.
+    pub(crate) async fn start(scenario: &Scenario, field: &FieldArgs, datastore: Datastore) -> Result<Self> {
+        if field.is_local() {
+            let can_cut = scenario.phases.iter().any(|phase| matches!(phase, Phase::Cut(_)));
+            return Ok(Self::Local(Box::new(Local::start(datastore, scenario.replicas, can_cut).await?)));
+        }
+        field.check(scenario)?;
+        Ok(Self::Field(Box::new(field.clone())))
+    }
+
+    /// How clients reach it.
+    pub(crate) fn client_config(&self) -> Result<Config> {
+        match self {
+            Self::Local(local) => {
+                let tls = pki::load_client(&local.client_files, &Peers::common_name(TYPHA_CN))?;
+                Ok(Config::new(local.servers(), Arc::new(tls)))
+            }
+            Self::Field(field) => field.client_config(),
+        }
+    }
+
+    /// How the datastore is reached, if it is.
+    pub(crate) fn etcd(&self) -> Option<EtcdConfig> {
+        match self {
+            Self::Local(local) => {
+                Some(EtcdConfig { endpoints: vec![local.store_url.clone()], ..EtcdConfig::default() })
+            }
+            Self::Field(field) => field.etcd(),
+        }
+    }
+
+    /// Counts the servers' CPU time and memory, where we can.
+    pub(crate) fn meter(&self) -> Option<Arc<Meter>> {
+        match self {
+            Self::Local(local) => Some(Arc::clone(&local.meter)),
+            Self::Field(_) => None,
+        }
+    }
+
+    /// The local deployment, for what only there can be done.
+    pub(crate) fn local(&mut self) -> Result<&mut Local> {
+        match self {
+            Self::Local(local) => Ok(local),
+            Self::Field(_) => bail!("replicas in the field are not ours to restart or to cut off"),
+        }
+    }
+
+    /// Fails where a process of ours has died.
+    pub(crate) fn check_alive(&mut self) -> Result<()> {
+        match self {
+            Self::Local(local) => {
+                let logs = local.logs().display().to_string();
+                local.check_alive().with_context(|| format!("logs: {logs}"))
+            }
+            Self::Field(_) => Ok(()),
+        }
+    }
+}

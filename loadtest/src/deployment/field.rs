@@ -1,0 +1,113 @@
+//! A deployment in the field: addresses, certificates, and what may be done to it.
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use datastore_adapters::EtcdConfig;
+use felix_client::sync::Config;
+use pki::{Files, Peers};
+
+use crate::{
+    scenario::{Overrides, Phase, Scenario},
+    workload::Content,
+};
+
+/// Transactions a second where no rate is asked for: a cluster in use does as much by itself.
+const SAFE_RATE: f64 = 1.0;
+/// Keys of each, likewise.
+const SAFE_TRANSACTION: u32 = 1;
+
+/// How to reach a deployment in the field.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "A deployment in the field")]
+pub(crate) struct FieldArgs {
+    /// Measure these typha replicas instead of a local deployment, host:port
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', requires_all = ["cert_file", "key_file", "ca_file"])]
+    pub(crate) target: Vec<String>,
+    /// The clients' certificate (PEM), as felix has one
+    #[arg(long, value_name = "FILE", requires = "target")]
+    pub(super) cert_file: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "target")]
+    pub(super) key_file: Option<PathBuf>,
+    /// The CA of typha's certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "target")]
+    pub(super) ca_file: Option<PathBuf>,
+    /// The common name of typha's certificate
+    #[arg(long, value_name = "NAME", default_value = "typha-server")]
+    pub(super) typha_cn: String,
+    /// The datastore, for scenarios that write; without it, only those that do not can be run
+    #[arg(long, value_name = "URLS", value_delimiter = ',', requires = "target")]
+    pub(super) etcd_endpoints: Vec<String>,
+    /// The CA of etcd's certificates
+    #[arg(long, value_name = "FILE", requires = "target")]
+    pub(super) etcd_ca_cert_file: Option<PathBuf>,
+    /// The certificate to show to etcd
+    #[arg(long, value_name = "FILE", requires = "etcd_key_file")]
+    pub(super) etcd_cert_file: Option<PathBuf>,
+    /// The key of that certificate
+    #[arg(long, value_name = "FILE", requires = "etcd_cert_file")]
+    pub(super) etcd_key_file: Option<PathBuf>,
+    /// Do not ask before writing to a deployment in the field
+    #[arg(long, requires = "target")]
+    pub(super) yes: bool,
+}
+
+impl FieldArgs {
+    /// Whether no deployment was named.
+    pub(crate) fn is_local(&self) -> bool {
+        self.target.is_empty()
+    }
+
+    /// Lowers what was not asked for to what does no harm.
+    pub(crate) fn restrain(&self, scenario: &mut Scenario, overrides: &Overrides) {
+        if self.is_local() {
+            return;
+        }
+        scenario.burst = 1;
+        scenario.rate = overrides.rate.unwrap_or(scenario.rate.min(SAFE_RATE));
+        scenario.transaction = overrides.transaction.unwrap_or(scenario.transaction.min(SAFE_TRANSACTION));
+    }
+
+    /// Refuses what can only be done to a local deployment.
+    pub(super) fn check(&self, scenario: &Scenario) -> Result<()> {
+        if let Some(phase) = scenario.phases.iter().find(|phase| phase.is_local_only()) {
+            bail!("{phase:?} can only be done to a local deployment; leave --target out");
+        }
+        let buries = scenario.phases.iter().any(|phase| matches!(phase, Phase::Bury(_)));
+        if scenario.content == Content::Churn || buries {
+            bail!("this scenario writes what it cannot tidy up exactly; leave --target out");
+        }
+        if scenario.is_writing() && self.etcd_endpoints.is_empty() {
+            bail!("this scenario writes: name the deployment's datastore by --etcd-endpoints");
+        }
+        Ok(())
+    }
+
+    pub(super) fn client_config(&self) -> Result<Config> {
+        let file = |file: &Option<PathBuf>, flag: &str| file.clone().with_context(|| format!("{flag} is missing"));
+        let files = Files {
+            cert: file(&self.cert_file, "--cert-file")?,
+            key: file(&self.key_file, "--key-file")?,
+            ca: file(&self.ca_file, "--ca-file")?,
+        };
+        let tls = pki::load_client(&files, &Peers::common_name(&self.typha_cn))?;
+        Ok(Config::new(self.target.clone(), Arc::new(tls)))
+    }
+
+    pub(super) fn etcd(&self) -> Option<EtcdConfig> {
+        (!self.etcd_endpoints.is_empty()).then(|| EtcdConfig {
+            endpoints: self.etcd_endpoints.clone(),
+            ca_file: self.etcd_ca_cert_file.clone(),
+            cert_file: self.etcd_cert_file.clone(),
+            key_file: self.etcd_key_file.clone(),
+            ..EtcdConfig::default()
+        })
+    }
+
+    /// Whether the run writes to somebody's datastore.
+    pub(super) fn is_written_to(&self) -> bool {
+        !self.etcd_endpoints.is_empty()
+    }
+}

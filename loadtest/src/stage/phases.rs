@@ -1,0 +1,117 @@
+//! What each phase does, and how it is undone.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use datastore_adapters::Write;
+use model::Version;
+use tokio::time::sleep;
+
+use super::{Measured, Stage};
+use crate::{
+    scenario::{Phase, Scenario},
+    workload::{self, Content},
+    writer::write_all,
+};
+
+/// Clients that may be connecting at a time where connecting is not what is measured.
+const CONNECTING: u32 = 100;
+/// Time for every client to connect and take the snapshot.
+const CONNECT_LIMIT: Duration = Duration::from_mins(5);
+/// Time for the last write to reach every client.
+const DRAIN_LIMIT: Duration = Duration::from_mins(2);
+
+/// What a phase is about to do, for whoever watches.
+pub(super) fn announce(phase: Phase, scenario: &Scenario) -> String {
+    let clients = scenario.clients;
+    match phase {
+        Phase::Connect => format!("Connecting {clients} clients, {CONNECTING} at a time ..."),
+        Phase::Storm => format!("Connecting {clients} clients at once ..."),
+        Phase::Measure => "Measuring from here ...".to_owned(),
+        Phase::Write => {
+            let what = if scenario.content == Content::Churn { "churn" } else { "network sets" };
+            format!("Writing {what}: {} transactions/s for {:.0} s ...", scenario.rate, scenario.seconds)
+        }
+        Phase::Arrive => "Waiting until all is written and has arrived ...".to_owned(),
+        Phase::Pause(seconds) => format!("Pausing for {seconds} s ..."),
+        Phase::Stall(percent) => format!("Stalling {percent} % of the clients ..."),
+        Phase::Disconnect => "Cutting every connection ...".to_owned(),
+        Phase::Bury(keys) => format!("Making and deleting {keys} keys ..."),
+        Phase::Release => "Letting all clients go on ...".to_owned(),
+        Phase::Restart(_) => format!("Restarting {} replicas one by one ...", scenario.replicas),
+        Phase::Cut(seconds) => format!("Cutting a replica off its datastore for {seconds} s ..."),
+    }
+}
+
+impl Stage<'_> {
+    pub(super) async fn run(&mut self, phase: Phase) -> Result<()> {
+        let clients = self.scenario.clients;
+        match phase {
+            Phase::Connect => self.fleet.launch(clients, Some(CONNECTING), self.revision, CONNECT_LIMIT).await?,
+            Phase::Storm => self.fleet.launch(clients, None, self.revision, CONNECT_LIMIT).await?,
+            Phase::Measure => self.measured = Some(Measured::begin(self)?),
+            Phase::Write => {
+                let store = self.store.clone().context("there is no datastore to write to")?;
+                self.writer.start(store, self.workload.clone(), self.scenario);
+            }
+            Phase::Arrive => {
+                if let Some(written) = self.writer.finish().await? {
+                    self.written = Some(written);
+                }
+                self.fleet.reach(self.newest(), DRAIN_LIMIT, self.held).await?;
+            }
+            Phase::Pause(seconds) => sleep(Duration::from_secs_f64(seconds)).await,
+            Phase::Stall(percent) => {
+                self.held = (f64::from(clients) * percent / 100.0).ceil() as usize;
+                self.fleet.stall(self.held);
+            }
+            Phase::Disconnect => {
+                self.held = clients as usize;
+                let severed = self.fleet.disconnect()?;
+                eprintln!("  {severed} connections were cut");
+            }
+            Phase::Bury(keys) => self.bury(keys).await?,
+            Phase::Release => {
+                self.held = 0;
+                let newest = self.newest();
+                self.fleet.expect(newest);
+                self.fleet.release();
+                self.fleet.reach(newest, DRAIN_LIMIT, 0).await?;
+            }
+            Phase::Restart(pause) => self.deployment.local()?.restart(Duration::from_secs_f64(pause)).await?,
+            Phase::Cut(seconds) => {
+                self.deployment.local()?.cut_off(true);
+                sleep(Duration::from_secs_f64(seconds)).await;
+                self.deployment.local()?.cut_off(false);
+            }
+        }
+        Ok(())
+    }
+
+    /// Undoes what a phase may have left behind, where it did not come to its end either.
+    pub(super) fn cleanup(&mut self, phase: Phase) {
+        match phase {
+            Phase::Write => self.writer = crate::writer::Writer::default(),
+            Phase::Stall(_) | Phase::Disconnect => self.fleet.release(),
+            Phase::Cut(_) => {
+                if let Ok(local) = self.deployment.local() {
+                    local.cut_off(false);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What clients must have when they have everything.
+    fn newest(&self) -> Version {
+        self.revision.max(self.writer.newest())
+    }
+
+    async fn bury(&mut self, keys: u32) -> Result<()> {
+        let store = self.store.as_ref().context("there is no datastore to write to")?;
+        let key = workload::grave;
+        write_all(store, (0..keys).map(|index| Write::Put(key(index), "{}".into()))).await?;
+        self.revision = write_all(store, (0..keys).map(|index| Write::Delete(key(index)))).await?;
+        Ok(())
+    }
+}
