@@ -7,8 +7,11 @@ import { duration, moment, write } from "./text.js";
 // From one answer to the next question.
 const WAIT_MS = 1000;
 
-// The list of thousands of clients is long; over a slow line at most a fifth of the time goes into it.
+// The list of thousands of clients is long; over a slow line about a fifth of the time goes into it.
 const WAIT_PER_TRANSFER = 4;
+
+// What is called live is never older than this and one transfer.
+const WAIT_MAX_MS = 5000;
 
 // A question that hangs is given up, and asked again.
 const GIVE_UP_MS = 10_000;
@@ -38,31 +41,32 @@ async function ask(path) {
   return response.json();
 }
 
+// Asks and shows; gives how long to wait until the next time.
 async function refresh() {
+  let wait = WAIT_MS;
   link.asked = Date.now();
   try {
     const status = await ask("status");
     link.asked = null;
+    const started = Date.now();
     const clients = await ask("clients");
     showReplica(status);
     showClients(clients, status.acks.revision);
     link.heard = Date.now();
     link.failure = null;
+    wait = Math.min(Math.max(WAIT_MS, (link.heard - started) * WAIT_PER_TRANSFER), WAIT_MAX_MS);
   } catch (error) {
     link.asked = null;
-    link.failure = error.message;
+    link.failure = error.name === "TimeoutError" ? `nothing came within ${duration(GIVE_UP_MS)}` : error.message;
   }
   showLink();
+  return wait;
 }
 
 async function run() {
   for (;;) {
-    const started = Date.now();
-    if (!link.paused && !document.hidden) {
-      await refresh();
-    }
-    const took = Date.now() - started;
-    await new Promise((resolve) => setTimeout(resolve, Math.max(WAIT_MS, took * WAIT_PER_TRANSFER)));
+    const wait = link.paused || document.hidden ? WAIT_MS : await refresh();
+    await new Promise((resolve) => setTimeout(resolve, wait));
   }
 }
 
@@ -87,7 +91,7 @@ function showSilence() {
   const silence = duration(Date.now() - (heard ?? link.since));
   const shown = heard === null ? "" : " What is shown below is from then.";
   const reason = link.failure === null ? "" : ` (${link.failure})`;
-  write(element("silence-detail"), `That is ${silence} ago${reason}. It is asked again every second.${shown}`);
+  write(element("silence-detail"), `That is ${silence} ago${reason}. It is asked again until it answers.${shown}`);
   write(element("readiness"), "no answer");
   element("readiness").className = "badge bad";
   document.title = "no answer: typha";
