@@ -22,7 +22,7 @@ use crate::{
 /// Runs until a signal or until something that cannot be mended.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     privilege::check()?;
-    let kernel = NodeKernel::open(args.resync_seconds)?;
+    let kernel = NodeKernel::open(args.resync_secs)?;
     let config = Arc::new(sync_config(&args)?);
     let agent = Agent::start(Arc::clone(&config), &args.node);
     let (enforced_sender, enforced) = watch::channel(Enforced::default());
@@ -50,7 +50,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 fn sync_config(args: &Args) -> anyhow::Result<sync::Config> {
     let files = Files { cert: args.cert_file.clone(), key: args.key_file.clone(), ca: args.ca_file.clone() };
     let tls = ClientTls::client(files, Peers::common_name(&args.typha_cn)).context("cannot connect to typha")?;
-    Ok(sync::Config::new(args.typha.iter().map(String::as_str), tls))
+    let config = sync::Config::new(args.typha.iter().map(String::as_str), tls);
+    Ok(sync::Config { takes_zstd: true, ..config })
 }
 
 /// Says when to end: SIGTERM from a supervisor, SIGINT from a terminal.

@@ -28,7 +28,7 @@ use self::{
     stream::{Next, Stream},
 };
 use crate::{
-    batch::{Batches, frame},
+    batch::{Batches, Encoding, frame},
     feed::Published,
 };
 
@@ -73,6 +73,8 @@ pub enum Step {
 pub struct Session {
     /// This replica's name, for messages.
     server: Arc<str>,
+    /// The form in which the client takes batches.
+    encoding: Encoding,
     phase: Phase,
     /// Whether the client was asked to go.
     is_told_to_go: bool,
@@ -91,8 +93,8 @@ enum Phase {
 
 impl Session {
     /// A session for a client that stands at `position`, or nowhere.
-    pub fn new(server: Arc<str>, position: Option<Position>) -> Self {
-        Self { server, phase: Phase::Starting { position, since_beat: None }, is_told_to_go: false }
+    pub fn new(server: Arc<str>, encoding: Encoding, position: Option<Position>) -> Self {
+        Self { server, encoding, phase: Phase::Starting { position, since_beat: None }, is_told_to_go: false }
     }
 
     /// Up to which revision everything was handed out; 0 before the first checkpoint.
@@ -115,7 +117,7 @@ impl Session {
                 let (position, is_patient) = (*position, latest.beat < since_beat + PATIENCE_BEATS);
                 self.start(latest, position, is_patient, batches)
             }
-            Phase::Streaming(stream) => match stream.next(latest, batches, now) {
+            Phase::Streaming(stream) => match stream.next(latest, batches, self.encoding, now) {
                 Next::Batch(bytes) => Step::Send(bytes),
                 Next::StartOver => self.begin(latest, Start::Snapshot, batches),
                 Next::Nothing => Step::Wait,

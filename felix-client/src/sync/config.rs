@@ -27,6 +27,8 @@ pub struct Config {
     pub tls: Arc<ClientTls>,
     /// The software and its version, for people who look at typha's list of clients.
     pub version: Arc<str>,
+    /// Whether typha may compress what it sends with zstd.
+    pub takes_zstd: bool,
     /// A replica that is silent for longer is left.
     pub silence_limit: Duration,
     /// A replica whose own view of the datastore is this old is left for one whose view is not; where there is none,
@@ -41,12 +43,13 @@ pub struct Config {
 }
 
 impl Config {
-    /// A configuration with the usual limits, and with `tls` that follows its files or is fixed.
+    /// A configuration with the usual limits, without compression, and with `tls` that follows its files or is fixed.
     pub fn new(servers: impl IntoIterator<Item = impl Into<Arc<str>>>, tls: impl Into<ClientTls>) -> Self {
         Self {
             servers: servers.into_iter().map(Into::into).collect(),
             tls: Arc::new(tls.into()),
             version: concat!("cattail/", env!("CARGO_PKG_VERSION")).into(),
+            takes_zstd: false,
             silence_limit: SILENCE_LIMIT,
             upstream_age_limit: UPSTREAM_AGE_LIMIT,
             connect_limit: CONNECT_LIMIT,

@@ -104,12 +104,13 @@ impl Connection {
             .map_err(|error| Disconnect::broken(address, &error))?;
         let mut driver = JoinSet::new();
         driver.spawn(connection);
-        let body = grpc::call(&mut requests, address, "Subscribe", request).await?;
+        let call = grpc::Call { method: "Subscribe", takes_zstd: config.takes_zstd };
+        let (body, is_zstd) = grpc::call(&mut requests, address, call, request).await?;
         Ok(Self {
             address: Arc::clone(address),
             requests,
             body,
-            decoder: FrameDecoder::default(),
+            decoder: FrameDecoder::new(is_zstd),
             testimony: Arc::clone(testimony),
             _driver: driver,
             _tasks: tasks,
@@ -161,7 +162,8 @@ pub(super) struct ReportCalls {
 impl Reports for ReportCalls {
     /// The answer is empty; only its status counts.
     async fn send(&mut self, request: &ReportRequest) -> Result<(), Disconnect> {
-        let mut body = grpc::call(&mut self.requests, &self.address, "Report", request).await?;
+        let call = grpc::Call { method: "Report", takes_zstd: false };
+        let (mut body, _) = grpc::call(&mut self.requests, &self.address, call, request).await?;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| Disconnect::broken(&self.address, &error))?;
             if let Some(refusal) = frame.trailers_ref().and_then(|trailers| grpc::refusal(&self.address, trailers)) {

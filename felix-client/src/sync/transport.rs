@@ -4,14 +4,13 @@
 
 use std::{future::Future, sync::Arc};
 
-use bytes::Bytes;
 use prost::Message as _;
 use proto::sync::v1::{Batch, ReportRequest, SubscribeRequest};
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{Config, Disconnect, FrameError};
+use super::{Config, Disconnect, FrameError, frame::Message};
 
 /// Typha may send this much ahead of us. Large, so that a snapshot is not slowed down by round trips and WINDOW_UPDATEs
 /// are rare; not unbounded, so that typha notices a busy agent and conflates, instead of this process buffering.
@@ -69,10 +68,9 @@ fn server_name(address: &Arc<str>) -> Result<ServerName<'static>, Disconnect> {
 }
 
 /// Reads a message.
-pub(super) fn decode(address: &Arc<str>, message: Bytes) -> Result<(Batch, usize), Disconnect> {
-    let length = message.len();
-    match Batch::decode(message) {
-        Ok(batch) => Ok((batch, length)),
+pub(super) fn decode(address: &Arc<str>, message: Message) -> Result<(Batch, usize), Disconnect> {
+    match Batch::decode(message.content) {
+        Ok(batch) => Ok((batch, message.wire_bytes)),
         Err(source) => Err(Disconnect::Garbage { address: Arc::clone(address), source }),
     }
 }

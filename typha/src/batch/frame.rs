@@ -10,11 +10,13 @@ use crate::store::Entry;
 pub(crate) const HEADER_BYTES: usize = 5;
 /// The flag of a message that is not compressed.
 pub(crate) const NOT_COMPRESSED: u8 = 0;
+/// The flag of a message in the encoding that the response's headers name.
+pub(super) const COMPRESSED: u8 = 1;
 
 /// Frames one message.
 pub fn frame(message: &impl Message) -> Bytes {
     let mut bytes = BytesMut::with_capacity(HEADER_BYTES + message.encoded_len());
-    put_header(&mut bytes, message.encoded_len());
+    put_header(&mut bytes, NOT_COMPRESSED, message.encoded_len());
     bytes.put_slice(&message.encode_to_vec());
     bytes.freeze()
 }
@@ -24,7 +26,7 @@ pub(super) fn concatenate(entries: &[&Entry], checkpoint: Option<wire::Checkpoin
     let tail = wire::Batch { checkpoint, ..wire::Batch::default() }.encode_to_vec();
     let length = entries.iter().map(|entry| entry.encoded().len()).sum::<usize>() + tail.len();
     let mut bytes = BytesMut::with_capacity(HEADER_BYTES + length);
-    put_header(&mut bytes, length);
+    put_header(&mut bytes, NOT_COMPRESSED, length);
     for entry in entries {
         bytes.put_slice(entry.encoded());
     }
@@ -32,8 +34,16 @@ pub(super) fn concatenate(entries: &[&Entry], checkpoint: Option<wire::Checkpoin
     bytes.freeze()
 }
 
-fn put_header(bytes: &mut BytesMut, length: usize) {
-    bytes.put_u8(NOT_COMPRESSED);
+/// Frames what a message was compressed to.
+pub(super) fn compressed(content: &[u8]) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(HEADER_BYTES + content.len());
+    put_header(&mut bytes, COMPRESSED, content.len());
+    bytes.put_slice(content);
+    bytes.freeze()
+}
+
+fn put_header(bytes: &mut BytesMut, flag: u8, length: usize) {
+    bytes.put_u8(flag);
     // Entries come from a datastore that refuses values of more than a few MiB.
     bytes.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
 }

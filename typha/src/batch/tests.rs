@@ -5,7 +5,11 @@ use model::{Key, Kind, Update};
 use prost::Message as _;
 use proto::sync::v1 as wire;
 
-use super::*;
+use super::{
+    cache::{BATCH_OVERHEAD_BYTES, size},
+    frame::COMPRESSED,
+    *,
+};
 use crate::store::Store;
 
 const SMALL: usize = 100;
@@ -24,7 +28,12 @@ fn put(number: u64, revision: Version, value: &[u8]) -> Update {
 }
 
 fn wanted(since: Version) -> Wanted {
-    Wanted { cursor: Cursor::after(since), tombstones_after: since, checkpoint_age_ms: Some(0) }
+    Wanted {
+        cursor: Cursor::after(since),
+        tombstones_after: since,
+        checkpoint_age_ms: Some(0),
+        encoding: Encoding::Identity,
+    }
 }
 
 fn decode(batch: &Batch) -> wire::Batch {
@@ -99,14 +108,59 @@ fn a_message_without_checkpoint_is_not_mistaken_for_one_that_has_it() {
 #[test]
 fn what_is_kept_is_bounded() {
     let view = store(200, b"value").view();
-    let batches = Batches::bounded(SMALL, 10 * SMALL);
+    let limit_bytes = 10 * (SMALL + BATCH_OVERHEAD_BYTES);
+    let batches = Batches::bounded(SMALL, limit_bytes);
     for since in 0..200 {
         batches.next(&view, &wanted(since));
-        let state = batches.lock();
-        assert!(state.bytes <= 10 * SMALL);
-        assert_eq!(state.bytes, state.made.values().map(|batch| batch.bytes.len()).sum::<usize>());
-        assert_eq!(state.order.len(), state.made.len());
+        let cache = locked(&batches.identity);
+        assert!(cache.bytes <= limit_bytes);
+        assert_eq!(cache.bytes, cache.made.values().map(size).sum::<usize>());
+        assert_eq!(cache.order.len(), cache.made.len());
     }
+}
+
+fn zstd(since: Version) -> Wanted {
+    Wanted { encoding: Encoding::Zstd, ..wanted(since) }
+}
+
+#[test]
+fn a_compressed_message_is_made_once_and_holds_the_same() {
+    let (view, batches) = (store(200, b"a value that looks like all the others").view(), Batches::default());
+    let (plain, packed) = (batches.next(&view, &wanted(0)), batches.next(&view, &zstd(0)));
+    assert_eq!(packed.bytes.as_ptr(), batches.next(&view, &zstd(0)).bytes.as_ptr());
+    assert_eq!(packed.next, plain.next);
+    assert!(packed.bytes.len() < plain.bytes.len() / 3, "{} of {}", packed.bytes.len(), plain.bytes.len());
+    let mut bytes = packed.bytes;
+    assert_eq!(bytes.get_u8(), COMPRESSED);
+    assert_eq!(bytes.get_u32() as usize, bytes.len());
+    let declared =
+        ::zstd::zstd_safe::get_frame_content_size(&bytes).expect("a zstd frame").expect("it says its length");
+    assert_eq!(declared as usize, plain.bytes.len() - HEADER_BYTES);
+    let content = ::zstd::bulk::decompress(&bytes, declared as usize).expect("a zstd frame");
+    assert_eq!(content, plain.bytes[HEADER_BYTES..]);
+}
+
+#[test]
+fn what_nobody_asked_for_is_not_made() {
+    let (view, batches) = (store(200, b"value").view(), Batches::default());
+    batches.next(&view, &zstd(0));
+    assert!(locked(&batches.identity).made.is_empty());
+    let plain = Batches::default();
+    plain.next(&view, &wanted(0));
+    assert!(locked(&plain.zstd).cache.made.is_empty());
+}
+
+#[test]
+fn what_is_short_or_does_not_shrink_goes_as_it_is() {
+    let batches = Batches::default();
+    assert_eq!(batches.next(&store(1, b"short").view(), &zstd(0)).bytes[0], NOT_COMPRESSED);
+    let noise: Vec<u8> =
+        (0..2000u32).map(|n| (n.wrapping_mul(2_654_435_761).rotate_left(n % 31) >> 13) as u8).collect();
+    let noise = ::zstd::bulk::compress(&noise, 19).expect("it compresses");
+    let mut dense = store(0, b"");
+    dense.apply(1, &[put(1, 1, &noise)]);
+    let batch = batches.next(&dense.view(), &zstd(0));
+    assert_eq!(decode(&batch).entries.len(), 1);
 }
 
 #[test]
@@ -120,6 +174,6 @@ fn clients_share_a_snapshot_until_too_much_has_changed() {
         store.apply(revision, &[put(1, revision, b"value")]);
     }
     batches.retire(&store.view());
-    assert!(batches.lock().snapshot.is_none(), "it would keep old entries in memory");
+    assert!(locked(&batches.snapshot).is_none(), "it would keep old entries in memory");
     assert_eq!(batches.snapshot(&Arc::new(store.view())).revision(), 120);
 }

@@ -21,7 +21,7 @@ use tonic::Status;
 
 use super::{Shared, message};
 use crate::{
-    batch::frame,
+    batch::{Encoding, frame},
     clients::{Failure, Report},
     session::{Position, Session, SessionBody},
 };
@@ -77,9 +77,13 @@ async fn answer(
 ) -> Result<Response<Reply>, Status> {
     check_form(&request)?;
     let limits = &shared.config.limits;
+    let encoding = Encoding::accepted(request.headers());
     let (path, body) = (request.uri().path().to_owned(), request.into_body());
     match path.as_str() {
-        SUBSCRIBE => subscribe(shared, address, &message::read(body, limits.request_bytes, limits.request).await?),
+        SUBSCRIBE => {
+            let request = message::read(body, limits.request_bytes, limits.request).await?;
+            subscribe(shared, address, encoding, &request)
+        }
         REPORT => report(shared, message::read(body, limits.request_bytes, limits.request).await?),
         path => Err(Status::unimplemented(format!("there is no method {path}"))),
     }
@@ -93,15 +97,22 @@ fn check_form(request: &Request<Incoming>) -> Result<(), Status> {
     Ok(())
 }
 
-fn subscribe(shared: &Arc<Shared>, address: SocketAddr, request: &SubscribeRequest) -> Result<Response<Reply>, Status> {
+fn subscribe(
+    shared: &Arc<Shared>,
+    address: SocketAddr,
+    encoding: Encoding,
+    request: &SubscribeRequest,
+) -> Result<Response<Reply>, Status> {
     check_node(&request.node)?;
     let position = request.position.as_ref().map(read_position).transpose()?;
     let version: String = request.version.chars().take(VERSION_BYTES).collect();
     let registration = shared.clients.register(&request.node, &version, address);
     tracing::info!(client = %registration, version, from = position.map_or(0, |position| position.revision), "subscribed");
-    let session = Session::new(shared.config.name.as_str().into(), position);
+    let session = Session::new(shared.config.name.as_str().into(), encoding, position);
     let body = SessionBody::new(session, Arc::clone(&shared.board), Arc::clone(&shared.batches), registration);
-    Ok(respond(body.boxed_unsync()))
+    let mut response = respond(body.boxed_unsync());
+    encoding.announce(response.headers_mut());
+    Ok(response)
 }
 
 fn read_position(position: &wire::Position) -> Result<Position, Status> {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use model::Version;
 
 use crate::{
-    batch::{Batches, Wanted},
+    batch::{Batches, Encoding, Wanted},
     feed::Published,
     store::{Cursor, View},
 };
@@ -60,7 +60,7 @@ impl Stream {
         }
     }
 
-    pub(super) fn next(&mut self, latest: &Published, batches: &Batches, now: Instant) -> Next {
+    pub(super) fn next(&mut self, latest: &Published, batches: &Batches, encoding: Encoding, now: Instant) -> Next {
         let view = &latest.view;
         if self.epoch != view.epoch() || self.tombstones_after.max(self.cursor.complete_to()) < view.floor() {
             return Next::StartOver;
@@ -77,6 +77,7 @@ impl Stream {
             cursor: self.cursor.clone(),
             tombstones_after: self.tombstones_after,
             checkpoint_age_ms: is_latest.then(|| upstream_age_ms(latest, now)),
+            encoding,
         };
         let batch = batches.next(&target, &wanted);
         self.cursor = batch.next;

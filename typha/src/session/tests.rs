@@ -49,6 +49,7 @@ fn out_of_sync(beat: u64) -> Published {
 /// A client that checks everything that a client can check, and like an agent acts on nothing before a checkpoint.
 #[derive(Clone, Default)]
 struct Client {
+    encoding: Encoding,
     entries: BTreeMap<String, (Bytes, Version)>,
     position: Option<Position>,
     begun: Option<wire::Begin>,
@@ -69,7 +70,11 @@ impl Client {
     /// Takes one message; the checkpoint, if it has one.
     fn take(&mut self, frame: &Bytes) -> Result<Option<wire::Checkpoint>, Distrust> {
         assert_eq!((&frame[1..5]).get_u32() as usize, frame.len() - 5);
-        let batch = wire::Batch::decode(frame.slice(5..)).expect("a batch");
+        let message = match frame[0] {
+            0 => frame.slice(5..),
+            _ => zstd::bulk::decompress(&frame[5..], 1 << 20).expect("a zstd frame").into(),
+        };
+        let batch = wire::Batch::decode(message).expect("a batch");
         if let Some(begin) = batch.begin {
             self.is_snapshot = begin.mode() == wire::begin::Mode::Snapshot;
             self.pending.clear();
@@ -130,7 +135,7 @@ fn run(session: &mut Session, client: &mut Client, latest: &Published, batches: 
 }
 
 fn connect(client: &Client) -> Session {
-    Session::new("replica-1".into(), client.position)
+    Session::new("replica-1".into(), client.encoding, client.position)
 }
 
 /// A client that is up to date with a store, and may have lost its connection since.

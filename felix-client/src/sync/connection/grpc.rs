@@ -14,24 +14,41 @@ const SERVICE: &str = "/cattail.sync.v1.Sync";
 /// A message from a server is for a log line.
 const MAX_STATUS_MESSAGE_CHARS: usize = 500;
 
-/// Makes a call and returns the response's body, once its headers say that it is gRPC's.
+const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
+const ENCODING: &str = "grpc-encoding";
+const ZSTD: &str = "zstd";
+
+/// What to call, and how the answer may come.
+#[derive(Clone, Copy)]
+pub(super) struct Call {
+    pub(super) method: &'static str,
+    /// Whether the answer's messages may be compressed with zstd.
+    pub(super) takes_zstd: bool,
+}
+
+/// Makes a call and returns the response's body and whether its messages may be compressed with zstd, once its headers
+/// say that it is gRPC's.
 pub(super) async fn call(
     requests: &mut SendRequest<Full<Bytes>>,
     address: &Arc<str>,
-    method: &str,
+    call: Call,
     message: &impl prost::Message,
-) -> Result<Incoming, Disconnect> {
-    let request = Request::builder()
+) -> Result<(Incoming, bool), Disconnect> {
+    let mut request = Request::builder()
         .method(Method::POST)
-        .uri(format!("https://{address}{SERVICE}/{method}"))
+        .uri(format!("https://{address}{SERVICE}/{}", call.method))
         .header(header::CONTENT_TYPE, "application/grpc")
-        .header(header::TE, "trailers")
-        .body(Full::new(frame::encode(message)))
-        .map_err(|error| Disconnect::broken(address, &error))?;
+        .header(header::TE, "trailers");
+    if call.takes_zstd {
+        request = request.header(ACCEPT_ENCODING, ZSTD);
+    }
+    let request =
+        request.body(Full::new(frame::encode(message))).map_err(|error| Disconnect::broken(address, &error))?;
     requests.ready().await.map_err(|error| Disconnect::broken(address, &error))?;
     let response = requests.send_request(request).await.map_err(|error| Disconnect::broken(address, &error))?;
     check(address, response.status(), response.headers())?;
-    Ok(response.into_body())
+    let is_zstd = call.takes_zstd && response.headers().get(ENCODING).is_some_and(|encoding| encoding == ZSTD);
+    Ok((response.into_body(), is_zstd))
 }
 
 fn check(address: &Arc<str>, status: StatusCode, headers: &HeaderMap) -> Result<(), Disconnect> {

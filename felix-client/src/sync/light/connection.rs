@@ -63,13 +63,15 @@ impl Transport for LightConnection {
             reader,
             writer: Arc::new(Mutex::new(writer)),
             inbound: BytesMut::new(),
-            decoder: FrameDecoder::default(),
+            // Its headers would say what typha uses; it uses nothing that was not offered.
+            decoder: FrameDecoder::new(config.takes_zstd),
             received_bytes: 0,
             subscribed_bytes: 0,
         };
         let mut opening = http2::opening(WINDOW_BYTES, MAX_FRAME_BYTES);
         let path = "/cattail.sync.v1.Sync/Subscribe";
-        http2::put_request(&mut opening, SUBSCRIPTION, address, path, &frame::encode(request));
+        let call = http2::Call { authority: address, path, takes_zstd: config.takes_zstd };
+        http2::put_request(&mut opening, SUBSCRIPTION, call, &frame::encode(request));
         connection.write(&opening).await?;
         Ok(connection)
     }
@@ -210,7 +212,8 @@ impl Reports for LightReports {
         self.stream += 2;
         let mut bytes = BytesMut::new();
         let path = "/cattail.sync.v1.Sync/Report";
-        http2::put_request(&mut bytes, self.stream, &self.address, path, &frame::encode(request));
+        let call = http2::Call { authority: &self.address, path, takes_zstd: false };
+        http2::put_request(&mut bytes, self.stream, call, &frame::encode(request));
         write(&self.writer, &bytes).await.map_err(|error| Disconnect::from_io(&self.address, &error))
     }
 }

@@ -134,15 +134,29 @@ pub(super) fn opening(window_bytes: u32, max_frame_bytes: u32) -> BytesMut {
     bytes
 }
 
+/// What a request is for.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'a> {
+    pub(super) authority: &'a str,
+    pub(super) path: &'a str,
+    /// Whether the answer's messages may be compressed with zstd.
+    pub(super) takes_zstd: bool,
+}
+
 /// A whole request: its headers, and its body in one frame.
-pub(super) fn put_request(bytes: &mut BytesMut, stream: u32, authority: &str, path: &str, body: &[u8]) {
+pub(super) fn put_request(bytes: &mut BytesMut, stream: u32, call: Call<'_>, body: &[u8]) {
     let mut block = BytesMut::from(&[METHOD_POST, SCHEME_HTTPS][..]);
-    put_literal(&mut block, NAME_PATH, path);
-    put_literal(&mut block, NAME_AUTHORITY, authority);
+    put_literal(&mut block, NAME_PATH, call.path);
+    put_literal(&mut block, NAME_AUTHORITY, call.authority);
     put_literal(&mut block, NAME_CONTENT_TYPE, "application/grpc");
     block.put_slice(NAME_FOLLOWS);
     put_literal(&mut block, &[], "te");
     put_literal(&mut block, &[], "trailers");
+    if call.takes_zstd {
+        block.put_slice(NAME_FOLLOWS);
+        put_literal(&mut block, &[], "grpc-accept-encoding");
+        put_literal(&mut block, &[], "zstd");
+    }
     put_frame(bytes, HEADERS, END_HEADERS, stream, &block);
     put_frame(bytes, DATA, END_STREAM, stream, body);
 }

@@ -9,7 +9,7 @@ const REPLICAS: usize = 3;
 const CLIENTS: usize = 4;
 /// So small that every entry is a message of its own, and that messages are made again all the time.
 const MESSAGE_BYTES: usize = 1;
-const CACHE_BYTES: usize = 500;
+const CACHE_BYTES: usize = 3000;
 
 #[derive(Clone, Debug)]
 enum Event {
@@ -36,6 +36,11 @@ fn event() -> impl Strategy<Value = Event> {
         8 => (0..CLIENTS, 1..12usize).prop_map(|(client, messages)| Event::Read(client, messages)),
         2 => (0..CLIENTS, 0..REPLICAS).prop_map(|(client, replica)| Event::Cut(client, replica)),
     ]
+}
+
+/// A key's value, always the same: long for every fifth.
+fn value(number: u64) -> String {
+    "v".repeat(if number.is_multiple_of(5) { 600 } else { 1 })
 }
 
 struct Replica {
@@ -67,11 +72,11 @@ impl World {
             batches: Batches::bounded(MESSAGE_BYTES, CACHE_BYTES),
         });
         let mut clients = Vec::new();
-        clients.resize_with(CLIENTS, || Connected {
-            client: Client::default(),
-            session: connect(&Client::default()),
-            replica: 0,
-        });
+        for number in 0..CLIENTS {
+            let encoding = if number % 2 == 0 { Encoding::Zstd } else { Encoding::Identity };
+            let client = Client { encoding, ..Client::default() };
+            clients.push(Connected { session: connect(&client), client, replica: 0 });
+        }
         let truth = Store::new(DATASTORE, 0);
         Self { log: Vec::new(), digests: vec![Digest::default()], truth, replicas, clients }
     }
@@ -100,7 +105,11 @@ impl World {
         let writes: BTreeMap<u64, bool> = writes.iter().copied().collect();
         let updates: Vec<_> = writes
             .iter()
-            .map(|(number, exists)| if *exists { put(*number, revision, "v") } else { delete(*number, revision) })
+            .map(
+                |(number, exists)| {
+                    if *exists { put(*number, revision, &value(*number)) } else { delete(*number, revision) }
+                },
+            )
             .collect();
         self.truth.apply(revision, &updates);
         self.digests.push(self.truth.view().digest());
@@ -121,7 +130,7 @@ impl World {
         for number in 0..30 {
             let entry = view.get(&format!("GlobalNetworkSet/set-{number}")).filter(|entry| !entry.is_tombstone());
             if let Some(entry) = entry {
-                relist.items(&[put(number, entry.revision(), "v")]);
+                relist.items(&[put(number, entry.revision(), &value(number))]);
             }
         }
         self.replicas[replica].store = relist.finish(self.log.len() as u64).expect("never older");

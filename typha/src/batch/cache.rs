@@ -1,0 +1,87 @@
+//! What was made, for as long as others may want it.
+
+use std::collections::{HashMap, VecDeque};
+
+use model::Version;
+
+use super::{Batch, Wanted};
+use crate::store::{Cursor, View};
+
+/// What keeping a batch takes beside its bytes, so that many small ones count too.
+pub(super) const BATCH_OVERHEAD_BYTES: usize = 512;
+
+/// Batches by what they lead from and to; the oldest go first.
+pub(super) struct Cache {
+    /// What may be kept.
+    limit_bytes: usize,
+    pub(super) made: HashMap<Range, Batch>,
+    /// The keys of `made`, oldest first.
+    pub(super) order: VecDeque<Range>,
+    /// What `made` takes.
+    pub(super) bytes: usize,
+}
+
+/// What tells one batch from another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Range {
+    epoch: u64,
+    from: Cursor,
+    tombstones_after: Version,
+    to: Version,
+    end: End,
+}
+
+/// How a batch ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum End {
+    /// More entries follow on the way to the same view. Only the last batch depends on what a session wants there.
+    More,
+    /// There, with a checkpoint of this age if there is one.
+    Last(Option<u64>),
+}
+
+impl Cache {
+    pub(super) fn bounded(limit_bytes: usize) -> Self {
+        Self { limit_bytes, made: HashMap::new(), order: VecDeque::new(), bytes: 0 }
+    }
+
+    /// What was made already, or else is made now.
+    pub(super) fn get_or_make(&mut self, view: &View, wanted: &Wanted, make: impl FnOnce() -> Batch) -> Batch {
+        let more = Range::of(view, wanted, End::More);
+        let last = Range::of(view, wanted, End::Last(wanted.checkpoint_age_ms));
+        if let Some(batch) = self.made.get(&last).or_else(|| self.made.get(&more)) {
+            return batch.clone();
+        }
+        let batch = make();
+        let is_last = batch.next.covers(view.revision());
+        self.keep(if is_last { last } else { more }, &batch);
+        batch
+    }
+
+    fn keep(&mut self, range: Range, batch: &Batch) {
+        self.bytes += size(batch);
+        self.order.push_back(range.clone());
+        self.made.insert(range, batch.clone());
+        while self.bytes > self.limit_bytes
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.bytes -= self.made.remove(&oldest).as_ref().map_or(0, size);
+        }
+    }
+}
+
+impl Range {
+    fn of(view: &View, wanted: &Wanted, end: End) -> Self {
+        Self {
+            epoch: view.epoch(),
+            from: wanted.cursor.clone(),
+            tombstones_after: wanted.tombstones_after,
+            to: view.revision(),
+            end,
+        }
+    }
+}
+
+pub(super) fn size(batch: &Batch) -> usize {
+    batch.bytes.len() + BATCH_OVERHEAD_BYTES
+}
