@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[arg(long, env = "FELIX_CA_FILE", value_name = "FILE")]
     pub(crate) ca_file: PathBuf,
 
-    /// The common name that typha's certificate must bear.
+    /// The common name that typha's certificate must have.
     #[arg(long, env = "FELIX_TYPHA_CN", value_name = "NAME")]
     pub(crate) typha_cn: String,
 
@@ -42,10 +42,10 @@ pub(crate) struct Args {
 
     /// How often the kernel is compared with what it should be, in seconds, in case somebody else changed it. Where not
     /// given, nftablesRefreshInterval of FelixConfiguration tells; without that it is 90.
-    #[arg(long, env = "FELIX_RESYNC_SECONDS", value_name = "SECONDS", value_parser = parse_seconds)]
+    #[arg(long = "resync-secs", env = "FELIX_RESYNC_SECS", value_name = "SECONDS", value_parser = parse_seconds)]
     pub(crate) resync_seconds: Option<Duration>,
 
-    /// How log lines look.
+    /// How logs are written to stderr.
     #[arg(long, env = "FELIX_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
 
@@ -54,7 +54,7 @@ pub(crate) struct Args {
     pub(crate) log: String,
 }
 
-/// How log lines look.
+/// How logs are written.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum LogFormat {
     /// For people.
@@ -111,7 +111,7 @@ mod tests {
     fn what_is_wrong_is_named() {
         let refused =
             |extra: [&str; 2]| Args::try_parse_from(COMPLETE.into_iter().chain(extra)).unwrap_err().to_string();
-        assert!(refused(["--resync-seconds", "0"]).contains("at least 1"));
+        assert!(refused(["--resync-secs", "0"]).contains("at least 1"));
         let mut no_port = COMPLETE;
         no_port[4] = "typha";
         assert!(Args::try_parse_from(no_port).unwrap_err().to_string().contains("HOST:PORT"));

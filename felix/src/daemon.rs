@@ -22,7 +22,7 @@ use crate::{
 /// Runs until a signal or until something that cannot be mended.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     privilege::check()?;
-    let kernel = NodeKernel::open(args.resync_secs)?;
+    let kernel = NodeKernel::open(args.resync_seconds)?;
     let config = Arc::new(sync_config(&args)?);
     let agent = Agent::start(Arc::clone(&config), &args.node);
     let (enforced_sender, enforced) = watch::channel(Enforced::default());

@@ -13,7 +13,7 @@ use felix_client::{
 };
 use model::{
     Key, Kind, Update, Version,
-    intent::{Attachment, NodeIntent, PolicyId},
+    intent::{Attachment, EndpointToHostAction, NodeConfig, NodeIntent, PolicyId},
 };
 use pki::{
     Peers,
@@ -152,6 +152,29 @@ async fn a_policy_that_breaks_stays_in_force_as_it_was_and_is_named() {
     let intent = path.reach(5).await;
     assert_eq!(path.enforced, before);
     assert_eq!(intent.rejected.iter().map(|each| each.key.clone()).collect::<Vec<_>>(), [policy()]);
+}
+
+#[tokio::test]
+async fn settings_reach_the_node_and_leave_it() {
+    let mut path = shop().await;
+    let settings = |name: &str| Key::global(Kind::FelixConfiguration, name);
+    let of_all = r#"{"spec": {"defaultEndpointToHostAction": "Accept", "logPrefix": "all"}}"#;
+    path.write(4, settings("default"), Some(of_all)).await;
+    path.write(5, settings("node.node-1"), Some(r#"{"spec": {"logPrefix": "node-1"}}"#)).await;
+    path.write(6, settings("node.node-2"), Some(r#"{"spec": {"logPrefix": "node-2"}}"#)).await;
+    path.reach(6).await;
+    assert_eq!(path.enforced.config.endpoint_to_host_action, EndpointToHostAction::Accept);
+    assert_eq!(path.enforced.config.log_prefix, "node-1");
+
+    path.write(7, settings("default"), Some(r#"{"spec": {"defaultEndpointToHostAction": "Perhaps"}}"#)).await;
+    let intent = path.reach(7).await;
+    assert_eq!(intent.rejected[0].key, settings("default"));
+    assert_eq!(path.enforced.config.endpoint_to_host_action, EndpointToHostAction::Accept, "the last sound ones hold");
+
+    path.write(8, settings("default"), None).await;
+    path.write(9, settings("node.node-1"), None).await;
+    path.reach(9).await;
+    assert_eq!(path.enforced.config, NodeConfig::default());
 }
 
 #[tokio::test]
