@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use datastore_adapters::EtcdConfig;
 
+use crate::typha::Typha;
+
 const EXAMPLES: &str = "\
 Examples:
   cattailctl apply -f deploy/examples/shop     write every manifest in a directory
@@ -13,6 +15,7 @@ Examples:
   cattailctl get tier security -o yaml > tier.yaml
   cattailctl replace -f tier.yaml              fails if somebody else wrote meanwhile
   cattailctl delete networkpolicy allow-web -n shop
+  cattailctl typha status --admin http://10.0.0.1:9098,http://10.0.0.2:9098
 
 Exit status: 0 if all went well, 1 if anything was rejected or could not be done, 2 if the command line is wrong.";
 
@@ -40,7 +43,7 @@ pub(crate) struct Arguments {
 
     /// What to do.
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: AnyCommand,
 }
 
 /// How to reach the datastore.
@@ -93,7 +96,17 @@ impl Datastore {
     }
 }
 
-/// What to do.
+/// What to do, and with what.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AnyCommand {
+    /// With the resources in the datastore.
+    #[command(flatten)]
+    Resources(Command),
+    /// Look at typha's replicas and their clients.
+    Typha(Typha),
+}
+
+/// What to do with resources.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Write resources, whether or not they exist already.

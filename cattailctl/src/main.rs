@@ -16,6 +16,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod timestamp;
+mod typha;
 mod write;
 
 use std::{io, process::ExitCode};
@@ -23,7 +24,10 @@ use std::{io, process::ExitCode};
 use clap::Parser;
 use datastore_adapters::EtcdStore;
 
-use self::{arguments::Arguments, console::Console};
+use self::{
+    arguments::{AnyCommand, Arguments, Command, Datastore},
+    console::Console,
+};
 
 /// Something was rejected, or the datastore did not answer. Clap itself ends with 2 where the flags are wrong.
 const FAILURE: u8 = 1;
@@ -32,13 +36,12 @@ const FAILURE: u8 = 1;
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut console = Console::new(io::stdout().lock(), io::stderr().lock());
-    let result = match EtcdStore::connect(arguments.datastore.config()).await {
-        Ok(store) => command::run(&arguments.command, &store, &mut io::stdin(), &mut console).await,
-        Err(error) => Err(error.into()),
+    let result = match &arguments.command {
+        AnyCommand::Resources(command) => resources(command, &arguments.datastore, &mut console).await,
+        AnyCommand::Typha(typha) => typha::run(typha, &mut console).await,
     };
     match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => FAILURE.into(),
+        Ok(code) => code,
         // `cattailctl get … | head` closes our output on purpose.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -46,6 +49,12 @@ async fn main() -> ExitCode {
             FAILURE.into()
         }
     }
+}
+
+async fn resources(command: &Command, datastore: &Datastore, console: &mut Console<'_>) -> anyhow::Result<ExitCode> {
+    let store = EtcdStore::connect(datastore.config()).await?;
+    let all_done = command::run(command, &store, &mut io::stdin(), console).await?;
+    Ok(if all_done { ExitCode::SUCCESS } else { FAILURE.into() })
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -5,7 +5,11 @@ mod memory_store;
 use clap::Parser;
 
 use self::memory_store::MemoryStore;
-use crate::{arguments::Arguments, command, console::Console};
+use crate::{
+    arguments::{AnyCommand, Arguments},
+    command,
+    console::Console,
+};
 
 /// What a command did.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,12 +28,9 @@ fn try_cattailctl(store: &MemoryStore, line: &str, stdin: &str) -> anyhow::Resul
     let arguments = Arguments::try_parse_from(["cattailctl"].into_iter().chain(line.split(' ')))?;
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let succeeded = runtime.block_on(command::run(
-        &arguments.command,
-        store,
-        &mut stdin.as_bytes(),
-        &mut Console::new(&mut out, &mut err),
-    ))?;
+    let AnyCommand::Resources(command) = &arguments.command else { panic!("not about resources: {arguments:?}") };
+    let succeeded =
+        runtime.block_on(command::run(command, store, &mut stdin.as_bytes(), &mut Console::new(&mut out, &mut err)))?;
     Ok(Told { succeeded, out: String::from_utf8(out)?, err: String::from_utf8(err)? })
 }
 

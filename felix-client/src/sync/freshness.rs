@@ -13,7 +13,7 @@ use tokio::time::Instant;
 const FIRST_REST: Duration = Duration::from_secs(30);
 
 /// No rest is longer: a client finds a replica that is fresh again within this.
-const MAX_REST: Duration = Duration::from_secs(300);
+const MAX_REST: Duration = Duration::from_mins(5);
 
 /// A replica whose view is younger by less is not worth a move. Ages are told in whole seconds, some seconds apart.
 const WORTH_A_MOVE: Duration = Duration::from_secs(2);

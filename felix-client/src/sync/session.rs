@@ -102,12 +102,11 @@ async fn go_round<T: Transport>(config: &Config, node: &str, consumer: &mut impl
         if progress {
             backoff.reset();
         }
-        match go_to {
-            Some(number) => replicas.turn_to(number),
-            None => {
-                freshness.failed(number);
-                replicas.advance();
-            }
+        if let Some(number) = go_to {
+            replicas.turn_to(number);
+        } else {
+            freshness.failed(number);
+            replicas.advance();
         }
         let retry_in = match reason {
             // The leaving was spread already, and the stream was good.

@@ -1,0 +1,75 @@
+//! `cattailctl typha status`: asks the admin APIs of all replicas at once, and says what is well and what is not.
+
+mod ask;
+mod health;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+use futures_util::future::join_all;
+
+use self::health::{Health, Verdict};
+use crate::console::Console;
+
+/// Something lags, is stale or is gone.
+const DEGRADED: u8 = 1;
+
+/// No replica answers.
+const UNKNOWN: u8 = 2;
+
+/// Looks at typha.
+#[derive(Debug, Args)]
+pub(crate) struct Typha {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the replicas, their clients, and what the nodes enforce.
+    #[command(after_help = "Exit status: 0 if all is well, 1 if something lags or is stale, 2 if nobody can tell.")]
+    Status(Status),
+}
+
+#[derive(Debug, Args)]
+struct Status {
+    /// The admin APIs of all replicas.
+    #[arg(
+        long,
+        value_name = "URLS",
+        env = "CATTAIL_TYPHA_ADMIN",
+        value_delimiter = ',',
+        default_value = "http://127.0.0.1:9098"
+    )]
+    admin: Vec<String>,
+
+    /// How to show it; a table where it is not said.
+    #[arg(short = 'o', long, value_name = "FORMAT", value_enum)]
+    output: Option<Format>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// All that is known, as JSON.
+    Json,
+}
+
+/// Does what was asked.
+pub(crate) async fn run(typha: &Typha, console: &mut Console<'_>) -> anyhow::Result<ExitCode> {
+    let Command::Status(Status { admin, output }) = &typha.command;
+    let answers = join_all(admin.iter().map(|url| async { (url.clone(), ask::replica(url).await) })).await;
+    let health = Health::of(answers);
+    match output {
+        Some(Format::Json) => console.say(&serde_json::to_string_pretty(&health)?)?,
+        None => console.say(&show::table(&health))?,
+    }
+    for complaint in &health.complaints {
+        console.tell(complaint)?;
+    }
+    Ok(match health.verdict {
+        Verdict::Well => ExitCode::SUCCESS,
+        Verdict::Degraded => DEGRADED.into(),
+        Verdict::Unknown => UNKNOWN.into(),
+    })
+}

@@ -1,0 +1,189 @@
+//! From the answers of replicas to what is well and what is not. Pure.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::ask::{Answer, Client, Failure, Status};
+
+/// Without a sign of life from the datastore for longer, typha calls itself not ready.
+const STALE_AFTER_MS: u64 = 15_000;
+
+/// Nodes that lag or fail are named up to this number in words; JSON names them all.
+const NAMED: usize = 10;
+
+/// The state of typha as a whole.
+#[derive(Debug, Serialize)]
+pub(super) struct Health {
+    pub(super) verdict: Verdict,
+    /// What is not well, a line each.
+    pub(super) complaints: Vec<String>,
+    pub(super) replicas: Vec<Replica>,
+    pub(super) nodes: Nodes,
+}
+
+/// All in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Verdict {
+    Well,
+    /// Something lags, is stale or is gone.
+    Degraded,
+    /// No replica answers.
+    Unknown,
+}
+
+/// One replica.
+#[derive(Debug, Serialize)]
+pub(super) struct Replica {
+    pub(super) address: String,
+    /// Why it does not answer.
+    pub(super) error: Option<String>,
+    pub(super) clients: usize,
+    /// Revisions that it lacks and another one has.
+    pub(super) behind: u64,
+    pub(super) status: Option<Status>,
+}
+
+/// What the nodes enforce.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Nodes {
+    /// The last change that any replica knows of.
+    pub(super) revision: u64,
+    /// How many nodes enforce it.
+    pub(super) applied: usize,
+    pub(super) total: usize,
+    pub(super) lagging: Vec<String>,
+    /// What nodes could not enforce.
+    pub(super) failing: BTreeMap<String, Vec<Failure>>,
+}
+
+impl Health {
+    /// Judges answers, which come with the address that was asked.
+    pub(super) fn of(answers: Vec<(String, Result<Answer, String>)>) -> Self {
+        let alive = || answers.iter().filter_map(|(_, answer)| answer.as_ref().ok());
+        let newest = alive().map(|answer| answer.status.revision).max().unwrap_or_default();
+        let last_change = alive().map(|answer| answer.status.acks.revision).max().unwrap_or_default();
+        let nodes = Nodes::of(alive().flat_map(|answer| &answer.clients), last_change);
+        let is_unknown = alive().next().is_none();
+        let mut complaints: Vec<String> =
+            answers.iter().flat_map(|(address, answer)| replica_complaints(address, answer, last_change)).collect();
+        complaints.extend(disagreements(alive().map(|answer| &answer.status)));
+        complaints.extend(nodes.complaints());
+        let verdict = match (is_unknown, complaints.is_empty()) {
+            (true, _) => Verdict::Unknown,
+            (false, true) => Verdict::Well,
+            (false, false) => Verdict::Degraded,
+        };
+        let replicas = answers.into_iter().map(|(address, answer)| Replica::new(address, answer, newest)).collect();
+        Self { verdict, complaints, replicas, nodes }
+    }
+}
+
+impl Replica {
+    fn new(address: String, answer: Result<Answer, String>, newest: u64) -> Self {
+        match answer {
+            Err(error) => Self { address, error: Some(error), clients: 0, behind: 0, status: None },
+            Ok(Answer { status, clients }) => {
+                let behind = newest - status.revision;
+                Self { address, error: None, clients: clients.len(), behind, status: Some(status) }
+            }
+        }
+    }
+}
+
+impl Nodes {
+    /// A node that has just moved is listed by two replicas for a moment; its newest report counts.
+    fn of<'a>(clients: impl Iterator<Item = &'a Client>, last_change: u64) -> Self {
+        let mut newest: BTreeMap<&str, &Client> = BTreeMap::new();
+        for client in clients {
+            let kept = newest.entry(&client.node).or_insert(client);
+            if client.applied_revision > kept.applied_revision {
+                *kept = client;
+            }
+        }
+        let mut nodes = Self { revision: last_change, total: newest.len(), ..Self::default() };
+        for (node, client) in newest {
+            if client.applied_revision >= Some(last_change) {
+                nodes.applied += 1;
+            } else {
+                nodes.lagging.push(node.to_owned());
+            }
+            if !client.failures.is_empty() {
+                nodes.failing.insert(node.to_owned(), client.failures.clone());
+            }
+        }
+        nodes
+    }
+
+    /// How far the last change has come, in a sentence.
+    pub(super) fn sentence(&self) -> String {
+        let Self { revision, applied, total, lagging, .. } = self;
+        let text = format!("revision {revision} applied by {applied} of {total} nodes");
+        match lagging.len() {
+            0 => text,
+            1 => format!("{text}; {} lags", lagging[0]),
+            _ => format!("{text}; {} lag", named(lagging)),
+        }
+    }
+
+    fn complaints(&self) -> Vec<String> {
+        let lagging = (!self.lagging.is_empty()).then(|| self.sentence());
+        let failing = self.failing.iter().take(NAMED).filter_map(|(node, failures)| {
+            let first = failures.first()?;
+            Some(format!("{node} could not enforce {}: {}", first.object, first.reason))
+        });
+        lagging.into_iter().chain(failing).collect()
+    }
+}
+
+fn replica_complaints(address: &str, answer: &Result<Answer, String>, last_change: u64) -> Vec<String> {
+    let status = match answer {
+        Ok(answer) => &answer.status,
+        Err(error) => return vec![format!("the replica at {address} does not answer: {error}")],
+    };
+    let mut complaints = Vec::new();
+    let mut complain = |what: &str| complaints.push(format!("{} at {address} {what}", status.name));
+    if status.is_draining {
+        complain("is draining");
+    }
+    if !status.in_sync {
+        complain("has not listed the datastore completely yet");
+    } else if status.acks.revision < last_change {
+        complain(&format!("lacks the change of revision {last_change}"));
+    }
+    match status.upstream_age_ms {
+        None => complain("has never heard from the datastore"),
+        Some(age_ms) if age_ms > STALE_AFTER_MS => {
+            complain(&format!("has heard nothing from the datastore for {} s", age_ms / 1000));
+        }
+        Some(_) => {}
+    }
+    if let Some(complaint) = &status.complaint {
+        complain(&format!("says of the datastore: {complaint}"));
+    }
+    complaints
+}
+
+/// Replicas that are at the same revision of the same datastore hold the same state.
+fn disagreements<'a>(replicas: impl Iterator<Item = &'a Status>) -> Vec<String> {
+    let mut seen: BTreeMap<u64, &Status> = BTreeMap::new();
+    let (mut complaints, mut first): (Vec<String>, Option<&Status>) = (Vec::new(), None);
+    for status in replicas.filter(|status| status.in_sync) {
+        let first = *first.get_or_insert(status);
+        let other = *seen.entry(status.revision).or_insert(status);
+        if first.datastore_id != status.datastore_id {
+            complaints.push(format!("{} and {} read different datastores", first.name, status.name));
+        } else if other.digest != status.digest {
+            let (name, other_name, revision) = (&status.name, &other.name, status.revision);
+            complaints.push(format!("{other_name} and {name} hold different states at revision {revision}"));
+        }
+    }
+    complaints
+}
+
+fn named(nodes: &[String]) -> String {
+    let more = nodes.len().saturating_sub(NAMED);
+    let names = nodes[..nodes.len() - more].join(", ");
+    if more == 0 { names } else { format!("{names} and {more} more") }
+}
