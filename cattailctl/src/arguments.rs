@@ -50,7 +50,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Datastore")]
 pub(crate) struct Datastore {
-    /// Addresses of etcd or of cattail-store.
+    /// Addresses of etcd or of cattail-store, comma-separated.
     #[arg(
         long = "etcd-endpoints",
         global = true,
@@ -61,19 +61,19 @@ pub(crate) struct Datastore {
     )]
     endpoints: Vec<String>,
 
-    /// The CA that signed the datastore's certificate (PEM).
+    /// The CA that the datastore's certificate must be signed by (PEM).
     #[arg(long = "etcd-ca-cert-file", global = true, value_name = "FILE", env = "ETCD_CA_CERT_FILE")]
     ca_cert_file: Option<PathBuf>,
 
-    /// Our client certificate (PEM).
+    /// The client certificate to show to the datastore (PEM).
     #[arg(long = "etcd-cert-file", global = true, value_name = "FILE", env = "ETCD_CERT_FILE")]
     cert_file: Option<PathBuf>,
 
-    /// The certificate's private key (PEM).
+    /// The client certificate's private key (PEM).
     #[arg(long = "etcd-key-file", global = true, value_name = "FILE", env = "ETCD_KEY_FILE")]
     key_file: Option<PathBuf>,
 
-    /// The user, where etcd asks for one.
+    /// The user, where etcd asks for one; the password is read from ETCD_PASSWORD.
     #[arg(long = "etcd-username", global = true, value_name = "NAME", env = "ETCD_USERNAME")]
     username: Option<String>,
 

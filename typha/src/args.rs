@@ -25,7 +25,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     tls: Tls,
 
-    /// This replica's name in logs and for agents; the host's name if not given.
+    /// This replica's name in logs and for agents; the host's name where not given.
     #[arg(long, env = "TYPHA_NAME", value_name = "REPLICA")]
     name: Option<String>,
 
@@ -39,38 +39,38 @@ pub(crate) struct Args {
 pub(crate) enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object per line.
+    /// For machines: one JSON object a line.
     Json,
 }
 
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Datastore")]
 struct Datastore {
-    /// The etcd members (or a cattail-store), for example http://127.0.0.1:2379.
+    /// Addresses of etcd or of cattail-store, comma-separated, such as http://127.0.0.1:2379.
     #[arg(long, env = "ETCD_ENDPOINTS", value_name = "URLS", value_delimiter = ',', required = true)]
     etcd_endpoints: Vec<String>,
 
-    /// The CA of etcd's certificates.
+    /// The CA that the datastore's certificate must be signed by (PEM).
     #[arg(long, env = "ETCD_CA_CERT_FILE", value_name = "FILE")]
     etcd_ca_cert_file: Option<PathBuf>,
 
-    /// The certificate to show to etcd.
+    /// The client certificate to show to the datastore (PEM).
     #[arg(long, env = "ETCD_CERT_FILE", value_name = "FILE", requires = "etcd_key_file")]
     etcd_cert_file: Option<PathBuf>,
 
-    /// The key of that certificate.
+    /// The client certificate's private key (PEM).
     #[arg(long, env = "ETCD_KEY_FILE", value_name = "FILE", requires = "etcd_cert_file")]
     etcd_key_file: Option<PathBuf>,
 
-    /// The user to log in to etcd as.
+    /// The user, where etcd asks for one.
     #[arg(long, env = "ETCD_USERNAME", value_name = "NAME", requires = "etcd_password")]
     etcd_username: Option<String>,
 
-    /// That user's password; better given by the environment, where other users cannot see it.
+    /// The user's password; better given by the environment, where other users cannot see it.
     #[arg(long, env = "ETCD_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
     etcd_password: Option<String>,
 
-    /// Not ready after so many seconds without a sign of life from the datastore.
+    /// How many seconds without a sign of life from the datastore make this replica not ready.
     #[arg(long, env = "TYPHA_STALE_AFTER_SECS", value_name = "SECONDS", default_value_t = 15)]
     stale_after_secs: u64,
 }
@@ -78,11 +78,11 @@ struct Datastore {
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Addresses")]
 struct Addresses {
-    /// Where agents connect.
+    /// Where to serve agents, as ADDRESS:PORT.
     #[arg(long, env = "TYPHA_LISTEN", value_name = "ADDRESS:PORT", default_value = "0.0.0.0:5473")]
     listen: SocketAddr,
 
-    /// Where /metrics, /healthz, /readyz, /clients and /status are served, over plain HTTP.
+    /// Where to serve /metrics, /healthz, /readyz, /clients and /status over plain HTTP, as ADDRESS:PORT.
     #[arg(long, env = "TYPHA_ADMIN_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9098")]
     admin_listen: SocketAddr,
 
@@ -102,7 +102,7 @@ struct Tls {
     #[arg(long, env = "TYPHA_KEY_FILE", value_name = "FILE")]
     key_file: PathBuf,
 
-    /// The CA of the agents' certificates, and of this server's (PEM).
+    /// The CA that agents' certificates must be signed by, and this server's is (PEM).
     #[arg(long, env = "TYPHA_CA_FILE", value_name = "FILE")]
     ca_file: PathBuf,
 

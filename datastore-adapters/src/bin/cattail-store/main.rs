@@ -25,8 +25,8 @@ struct Args {
     #[arg(long, value_name = "DIR", env = "CATTAIL_STORE_DATA_DIR")]
     data_dir: PathBuf,
 
-    /// The address to listen on. Without TLS anyone who reaches it may read and write: keep it on loopback.
-    #[arg(long, value_name = "ADDRESS", env = "CATTAIL_STORE_LISTEN", default_value = "127.0.0.1:2379")]
+    /// Where to serve, as ADDRESS:PORT. Without TLS anyone who reaches it may read and write: keep it on loopback.
+    #[arg(long, value_name = "ADDRESS:PORT", env = "CATTAIL_STORE_LISTEN", default_value = "127.0.0.1:2379")]
     listen: SocketAddr,
 
     /// Serve TLS with this certificate (PEM).
