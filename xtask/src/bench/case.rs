@@ -32,3 +32,16 @@ pub(super) const CASES: &[Case] = &[
 pub(super) fn names() -> PossibleValuesParser {
     PossibleValuesParser::new(CASES.iter().map(|case| case.name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::CASES;
+
+    #[test]
+    fn every_case_is_a_scenario_of_loadtest() {
+        for case in CASES {
+            let file = crate::run::root().join(format!("loadtest/scenarios/{}.yaml", case.scenario));
+            assert!(file.is_file(), "{} is of the scenario {}, which is not there", case.name, case.scenario);
+        }
+    }
+}
