@@ -1,52 +1,132 @@
 //! The program as a user runs it, small: real store, real typha, real clients, real floor.
 
-use std::process::{Command, Output};
+#![allow(clippy::unwrap_used, reason = "a failure fails the test")]
 
-use serde_json::Value;
+mod schema;
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
 
 fn loadtest(args: &[&str]) -> Output {
-    let program = env!("CARGO_BIN_EXE_loadtest");
-    Command::new(program).args(args).output().unwrap_or_else(|error| panic!("cannot start {program}: {error}"))
+    Command::new(env!("CARGO_BIN_EXE_loadtest")).args(args).output().unwrap()
+}
+
+/// Runs a scenario; what it printed, its report, and the folder with its files.
+fn run(args: &[&str]) -> (String, Value, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let files = ["--json", &file("report.json"), "--html", &file("report.html")];
+    let output = loadtest(&[&["run"], args, &files].concat());
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}\n{err}");
+    let report: Value = serde_json::from_slice(&std::fs::read(file("report.json")).unwrap()).unwrap();
+    assert_eq!(schema::misfits(&report), Vec::<String>::new());
+    assert_eq!(report["lost"], 0, "{report:#}");
+    (out.into_owned(), report, folder)
 }
 
 #[test]
 fn a_small_fanout_accounts_for_every_update() {
-    let folder = tempfile::tempdir().unwrap();
-    let json = folder.path().join("fanout.json");
-    let run = ["run", "fanout", "--clients", "5", "--keys", "50", "--rate", "20", "--transaction", "2"];
-    let output = loadtest(&[&run[..], &["--seconds", "1", "--json", json.to_str().unwrap()]].concat());
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{out}\n{err}");
-
-    let report: Value = serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap();
+    let args = ["fanout", "--clients", "5", "--keys", "50", "--rate", "20", "--transaction", "2", "--seconds", "1"];
+    let (out, report, folder) = run(&args);
     assert_eq!(report["scenario"], "fanout");
-    assert_eq!(report["clients"], 5);
-    assert_eq!(report["keys"], 50);
-    assert_eq!(report["writes"], 40);
-    assert_eq!(report["lost"], 0, "{report:#}");
+    assert_eq!((&report["clients"], &report["keys"], &report["writes"]), (&json!(5), &json!(50), &json!(40)));
     assert_eq!(report["cut"], 0, "{report:#}");
-    for field in [
-        "/server/cpu_us_per_client_update",
-        "/server/rss_kb",
-        "/server/rss_kb_per_client",
-        "/latency_ms/p50",
-        "/latency_ms/p90",
-        "/latency_ms/p99",
-        "/latency_ms/max",
-        "/floor/cpu_us_per_client_update",
-        "/floor/latency_ms/p50",
-        "/load_average",
-    ] {
+    for field in ["/server/cpu_us_per_client_update", "/server/rss_kb_per_client", "/floor/cpu_us_per_client_update"] {
         assert!(report.pointer(field).is_some_and(Value::is_number), "{field} in {report:#}");
     }
     assert!(report["bytes"].as_u64().unwrap() > 40 * 5 * 300, "{report:#}");
     assert!(out.contains("plain sockets"), "{out}");
+    is_self_contained(&folder.path().join("report.html"));
+    compares_with_itself(&folder.path().join("report.json"));
+}
+
+fn is_self_contained(page: &Path) {
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.contains("prefers-color-scheme: dark"), "{page}");
+    assert!(page.matches("<svg").count() >= 5, "{page}");
+    for foreign in ["http:", "https:", "<script", "<link", "url(", "NaN", "inf"] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
+}
+
+fn compares_with_itself(report: &Path) {
+    let file = report.display().to_string();
+    let output = loadtest(&["compare", &file, &file, "--tolerance", "0"]);
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && out.contains("p99 ms") && !out.contains("worse"), "{out}");
+
+    let mut slower: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
+    slower["latency_ms"]["p99"] = json!(60_000.0);
+    let after = report.with_file_name("slower.json").display().to_string();
+    std::fs::write(&after, slower.to_string()).unwrap();
+    let output = loadtest(&["compare", &file, &after, "--tolerance", "20"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("p99"), "the figure is named");
+}
+
+#[test]
+fn clients_that_were_away_briefly_resume() {
+    let (_, report, _) = run(&["reconnect", "--clients", "5", "--keys", "50", "--seconds", "1"]);
+    let streams = (&report["cut"], &report["resumes"], &report["snapshots"]);
+    assert_eq!(streams, (&json!(5), &json!(5), &json!(5)), "{report:#}");
+    assert_eq!(report["in_sync_ms"]["count"], 5, "{report:#}");
+}
+
+#[test]
+fn churn_is_counted_to_the_last_deletion() {
+    let (_, report, _) = run(&["churn", "--clients", "3", "--keys", "40", "--seconds", "4"]);
+    // Four visits to each of forty slots.
+    assert_eq!(report["writes"], 160);
+    let arrived = report["delivered"].as_u64().unwrap() + report["conflated"].as_u64().unwrap();
+    assert_eq!(arrived, 160 * 3, "{report:#}");
+}
+
+#[test]
+fn those_that_read_do_not_wait_for_those_that_do_not() {
+    let (_, report, _) = run(&["stalled", "--clients", "10", "--keys", "50", "--transaction", "2", "--seconds", "2"]);
+    assert_eq!(report["latency_ms"]["count"], 9 * 80, "{report:#}");
+    let stalled = report["stalled_latency_ms"]["count"].as_u64().unwrap() + report["conflated"].as_u64().unwrap();
+    assert_eq!(stalled, 80, "{report:#}");
+    assert_eq!(report["in_sync_ms"]["count"], 1, "{report:#}");
+}
+
+#[test]
+fn a_replica_without_its_datastore_is_late_and_loses_nothing() {
+    // No key is written twice, so that no later write stands for one that waited.
+    let (_, report, _) = run(&["partition", "--clients", "3", "--keys", "200"]);
+    assert_eq!(report["delivered"], 3 * 140, "{report:#}");
+    let max = report["latency_ms"]["max"].as_f64().unwrap();
+    assert!(max >= 7_500.0, "writes waited for most of eight seconds, not {max} ms");
+}
+
+#[test]
+fn a_rolling_restart_moves_clients_and_loses_nothing() {
+    let (_, report, _) = run(&["rolling", "--clients", "6", "--keys", "50", "--seconds", "4"]);
+    assert!(report["resumes"].as_u64().unwrap() >= 6, "{report:#}");
+    assert_eq!(report["snapshots"], 6, "only the first streams begin from nothing: {report:#}");
+}
+
+#[test]
+fn a_storm_is_timed_for_every_client() {
+    let (_, report, _) = run(&["snapshot", "--clients", "10", "--keys", "500"]);
+    assert_eq!((&report["snapshots"], &report["in_sync_ms"]["count"]), (&json!(10), &json!(10)), "{report:#}");
+    assert!(report["bytes"].as_u64().unwrap() > 10 * 500 * 300, "{report:#}");
 }
 
 #[test]
 fn scenarios_are_listed() {
     let output = loadtest(&["run", "--list"]);
-    assert!(String::from_utf8_lossy(&output.stdout).starts_with("fanout"));
+    let out = String::from_utf8_lossy(&output.stdout);
+    for name in ["fanout", "burst", "snapshot", "reconnect", "stalled", "churn", "rolling", "partition", "idle", "soak"]
+    {
+        assert!(out.lines().any(|line| line.starts_with(name)), "{name} in {out}");
+    }
 }
 
 #[test]
@@ -55,4 +135,13 @@ fn a_mistyped_scenario_is_named_with_the_right_ones() {
     assert!(!output.status.success());
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(err.contains("fan-out") && err.contains("there is: fanout"), "{err}");
+}
+
+#[test]
+fn nothing_is_done_in_the_field_without_a_yes() {
+    let field = ["--target", "127.0.0.1:1", "--cert-file", "c", "--key-file", "k", "--ca-file", "a"];
+    let output = loadtest(&[&["run", "fanout", "--etcd-endpoints", "http://127.0.0.1:1"], &field[..]].concat());
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && err.contains("nothing was done; add --yes"), "{err}");
+    assert!(err.contains("1 transactions/s"), "the safe rate is told: {err}");
 }
