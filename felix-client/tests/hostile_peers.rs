@@ -128,7 +128,7 @@ async fn a_listener_that_never_greets_is_passed_over() {
 }
 
 #[tokio::test]
-async fn damage_is_repaired_by_a_fresh_snapshot() {
+async fn damage_is_told_and_a_snapshot_repairs_it_too() {
     let certificates = Certificates::new();
     let typha = ScriptedTypha::start(&certificates, |n, _| {
         let mut batches = snapshot();
@@ -150,7 +150,8 @@ async fn damage_is_repaired_by_a_fresh_snapshot() {
     assert!(reason.to_string().contains("digest mismatch at revision 6"), "{reason}");
     client.expect("connected: snapshot").await;
     client.expect("revision 6: Tier/b Tier/lost").await;
-    assert!(typha.subscriptions()[1].position.is_none());
+    let position = typha.subscriptions()[1].position.clone().unwrap();
+    assert_eq!((position.revision, position.compare, position.ranges.len()), (5, true, 256 * 16));
 }
 
 #[tokio::test]

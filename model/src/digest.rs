@@ -3,10 +3,13 @@
 //!
 //! It guards against defects and damage, not against an adversary who chooses entries; peers are authenticated by TLS.
 
+mod ranges;
+
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
+pub use self::ranges::{RANGES, RangeSet, Ranges, range_of};
 use crate::Version;
 
 /// The sum, modulo 2^128, of the hashes of all entries in a set.

@@ -15,7 +15,7 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use model::Version;
+use model::{Version, digest::RangeSet};
 use proto::sync::v1::Checkpoint;
 
 pub(crate) use self::frame::{HEADER_BYTES, NOT_COMPRESSED};
@@ -50,6 +50,8 @@ pub struct Wanted {
     pub cursor: Cursor,
     /// Tombstones up to this revision bury nothing that the session ever saw.
     pub tombstones_after: Version,
+    /// The ranges that the session needs whole; of others it has what is not newer than that. `None` for all.
+    pub ranges: Option<RangeSet>,
     /// Whether a checkpoint shall end the last message, and the datastore's age that goes into it. Rounded by the
     /// caller, so that sessions can share.
     pub checkpoint_age_ms: Option<u64>,
@@ -135,7 +137,7 @@ fn is_recent(snapshot: &View, latest: &View) -> bool {
 }
 
 fn make(view: &View, wanted: &Wanted, message_bytes: usize) -> Batch {
-    let mut entries = view.since(&wanted.cursor, wanted.tombstones_after).peekable();
+    let mut entries = view.since(&wanted.cursor, wanted.tombstones_after, wanted.ranges).peekable();
     let mut taken: Vec<&Entry> = Vec::new();
     let mut length = 0;
     while let Some(entry) = entries.next_if(|entry| taken.is_empty() || length + entry.encoded().len() <= message_bytes)

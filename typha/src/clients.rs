@@ -18,6 +18,7 @@ use std::{
 
 use dashmap::{DashMap, mapref::entry::Entry};
 use model::Version;
+use proto::sync::v1::begin::Mode;
 
 pub use self::{
     report::{Failure, Report},
@@ -40,6 +41,8 @@ pub struct Clients {
     snapshots: AtomicU64,
     /// See [`Totals`].
     resumes: AtomicU64,
+    /// See [`Totals`].
+    repairs: AtomicU64,
 }
 
 /// What is known of one stream.
@@ -97,6 +100,7 @@ impl Clients {
             messages: self.messages.load(Ordering::Relaxed),
             snapshots: self.snapshots.load(Ordering::Relaxed),
             resumes: self.resumes.load(Ordering::Relaxed),
+            repairs: self.repairs.load(Ordering::Relaxed),
         }
     }
 
@@ -154,11 +158,15 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// The client was told what it gets: a snapshot, or what changed.
-    pub fn began(&self, is_snapshot: bool, bytes: usize) {
-        let count = if is_snapshot { &self.clients.snapshots } else { &self.clients.resumes };
+    /// The client was told what it gets.
+    pub fn began(&self, mode: Mode, bytes: usize) {
+        let (count, what) = match mode {
+            Mode::Repair => (&self.clients.repairs, "gets the ranges in which its state differs"),
+            Mode::Resume => (&self.clients.resumes, "gets what changed"),
+            Mode::Snapshot | Mode::Unspecified => (&self.clients.snapshots, "gets a snapshot"),
+        };
         count.fetch_add(1, Ordering::Relaxed);
-        tracing::info!(client = %self, "{}", if is_snapshot { "gets a snapshot" } else { "gets what changed" });
+        tracing::info!(client = %self, "{what}");
         self.sent(bytes, 0);
     }
 

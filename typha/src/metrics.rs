@@ -146,6 +146,7 @@ impl Collector for Sizes {
         counter("sent_messages", "Messages handed out to clients", totals.messages)?;
         counter("snapshots", "Streams that began with a snapshot", totals.snapshots)?;
         counter("resumes", "Streams that went on from the client's position", totals.resumes)?;
+        counter("repairs", "Streams that began with the ranges in which the client's state differed", totals.repairs)?;
         counter("written_bytes", "Encoded bytes of all entries ever written", view.written_bytes())
     }
 }

@@ -18,7 +18,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use model::{Version, digest::Digest};
+use model::{
+    Version,
+    digest::{Digest, RangeSet, Ranges},
+};
 use proto::sync::v1::{self as wire, begin::Mode};
 
 pub(crate) use self::body::SessionBody;
@@ -45,6 +48,15 @@ pub struct Position {
     pub revision: Version,
     /// The digest of the client's state.
     pub digest: Digest,
+}
+
+/// What a client says of its state beside its position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The digests of its ranges.
+    pub ranges: Ranges,
+    /// Whether it found that its state or a server's is wrong.
+    pub compare: bool,
 }
 
 /// How clients are asked to leave.
@@ -84,6 +96,7 @@ enum Phase {
     /// Nothing was sent yet. The client may have to wait for this replica.
     Starting {
         position: Option<Position>,
+        claim: Option<Arc<Claim>>,
         /// The beat at which it began to wait.
         since_beat: Option<u64>,
     },
@@ -93,8 +106,9 @@ enum Phase {
 
 impl Session {
     /// A session for a client that stands at `position`, or nowhere.
-    pub fn new(server: Arc<str>, encoding: Encoding, position: Option<Position>) -> Self {
-        Self { server, encoding, phase: Phase::Starting { position, since_beat: None }, is_told_to_go: false }
+    pub fn new(server: Arc<str>, encoding: Encoding, position: Option<Position>, claim: Option<Claim>) -> Self {
+        let claim = claim.map(Arc::new);
+        Self { server, encoding, phase: Phase::Starting { position, claim, since_beat: None }, is_told_to_go: false }
     }
 
     /// Up to which revision everything was handed out; 0 before the first checkpoint.
@@ -112,10 +126,11 @@ impl Session {
             return self.tell_to_go(drain);
         }
         match &mut self.phase {
-            Phase::Starting { position, since_beat } => {
+            Phase::Starting { position, claim, since_beat } => {
                 let since_beat = *since_beat.get_or_insert(latest.beat);
                 let (position, is_patient) = (*position, latest.beat < since_beat + PATIENCE_BEATS);
-                self.start(latest, position, is_patient, batches)
+                let start = start(&latest.view, position, claim.as_deref());
+                self.start(latest, start, is_patient, batches)
             }
             Phase::Streaming(stream) => match stream.next(latest, batches, self.encoding, now) {
                 Next::Batch(bytes) => Step::Send(bytes),
@@ -125,13 +140,13 @@ impl Session {
         }
     }
 
-    fn start(&mut self, latest: &Published, position: Option<Position>, is_patient: bool, batches: &Batches) -> Step {
+    fn start(&mut self, latest: &Published, start: Start, is_patient: bool, batches: &Batches) -> Step {
         let server = Arc::clone(&self.server);
         if !latest.in_sync {
             let complaint = latest.complaint.as_deref().unwrap_or("it is still listing").to_owned();
             return if is_patient { Step::Wait } else { Step::End(Ending::NotInSync { server, complaint }) };
         }
-        match start(&latest.view, position) {
+        match start {
             Start::Ahead(_) if is_patient => Step::Wait,
             Start::Ahead(position) => Step::End(Ending::Behind { server, revision: latest.view.revision(), position }),
             start => self.begin(latest, start, batches),
@@ -139,15 +154,17 @@ impl Session {
     }
 
     fn begin(&mut self, latest: &Published, start: Start, batches: &Batches) -> Step {
-        let (mode, stream) = match start {
-            Start::Resume(revision) => (Mode::Resume, Stream::resume(&latest.view, revision)),
-            _ => (Mode::Snapshot, Stream::snapshot(&batches.snapshot(&latest.view))),
+        let (mode, ranges, stream) = match start {
+            Start::Resume(revision) => (Mode::Resume, None, Stream::resume(&latest.view, revision)),
+            Start::Repair(ranges) => (Mode::Repair, Some(ranges), Stream::repair(&latest.view, ranges)),
+            _ => (Mode::Snapshot, None, Stream::snapshot(&batches.snapshot(&latest.view))),
         };
         self.phase = Phase::Streaming(stream);
         let begin = wire::Begin {
             mode: mode.into(),
             datastore_id: latest.view.datastore_id(),
             server: self.server.to_string(),
+            ranges: ranges.map(|ranges: RangeSet| Bytes::copy_from_slice(&ranges.to_bytes())).unwrap_or_default(),
         };
         Step::Begin(mode, frame(&wire::Batch { begin: Some(begin), ..wire::Batch::default() }))
     }

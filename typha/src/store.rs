@@ -141,6 +141,7 @@ impl Store {
             self.view.keys += 1;
             self.view.state_bytes += entry.encoded().len();
             self.view.digest.add(entry.hash());
+            self.view.ranges.add(entry.range(), entry.hash());
         }
     }
 
@@ -152,6 +153,7 @@ impl Store {
             self.view.keys -= 1;
             self.view.state_bytes -= entry.encoded().len();
             self.view.digest.remove(entry.hash());
+            self.view.ranges.remove(entry.range(), entry.hash());
         }
     }
 

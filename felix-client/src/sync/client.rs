@@ -51,6 +51,11 @@ impl Feed {
 
     async fn connected(&self, address: &Arc<str>, begun: Begun) -> Result<(), Gone> {
         self.config.metrics.connected(begun.mode);
+        if let Some(ranges) = begun.differing_ranges {
+            self.config.metrics.repaired(ranges);
+            let server = begun.server.as_str();
+            tracing::warn!(server, %address, ranges, "what is held here differs from what typha has; these ranges come anew");
+        }
         if begun.other_datastore {
             tracing::warn!(server = begun.server, %address, "typha speaks of another datastore than before");
         }

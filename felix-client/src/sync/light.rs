@@ -91,6 +91,8 @@ impl<F: FnMut(LightEvent<'_>) + Send> Tally<F> {
             let mode = match begin.mode() {
                 begin::Mode::Snapshot => Mode::Snapshot,
                 begin::Mode::Resume => Mode::Resume,
+                // It names no ranges when it subscribes.
+                begin::Mode::Repair => return Err(ProtocolError::UnaskedResume { datastore_id: begin.datastore_id }),
                 begin::Mode::Unspecified => return Err(ProtocolError::UnknownMode(begin.mode)),
             };
             self.begun = Some((begin.datastore_id, mode));
@@ -125,7 +127,7 @@ impl<F: FnMut(LightEvent<'_>) + Send> Tally<F> {
         if in_sync {
             // Copied: the digest would keep the whole message's buffer alive.
             let digest = Bytes::copy_from_slice(&checkpoint.digest);
-            self.position = Some(Position { datastore_id, revision, digest });
+            self.position = Some(Position { datastore_id, revision, digest, ..Position::default() });
             self.begun = Some((datastore_id, Mode::Resume));
         }
         let upstream_age = Duration::from_millis(checkpoint.upstream_age_ms);

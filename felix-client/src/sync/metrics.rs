@@ -20,6 +20,8 @@ pub struct Metrics {
     connects: Family<ModeLabel, Counter>,
     disconnects: Family<ReasonLabel, Counter>,
     pub(super) digest_mismatches: Counter,
+    repairs: Counter,
+    repaired_ranges: Counter,
     pub(super) received_bytes: Counter,
     pub(super) received_updates: Counter,
     pub(super) skipped_entries: Counter,
@@ -55,6 +57,12 @@ impl Metrics {
             "digest_mismatches",
             "Checkpoints whose digest disagreed with the state here",
             self.digest_mismatches.clone(),
+        );
+        registry.register("repairs", "Times that the state here was compared with typha's", self.repairs.clone());
+        registry.register(
+            "repaired_ranges",
+            "Ranges of keys, of 256, in which the state here differed and came anew",
+            self.repaired_ranges.clone(),
         );
         registry.register("received_bytes", "Bytes of messages received", self.received_bytes.clone());
         registry.register("received_updates", "Updates handed out", self.received_updates.clone());
@@ -96,6 +104,11 @@ impl Metrics {
         for (certificate, at) in [("own", expiry.own), ("ca", expiry.ca)] {
             self.certificate_expiry.get_or_create(&CertificateLabel { certificate }).set(unix_seconds(at));
         }
+    }
+
+    pub(super) fn repaired(&self, ranges: usize) {
+        self.repairs.inc();
+        self.repaired_ranges.inc_by(ranges as u64);
     }
 
     pub(super) fn disconnected(&self, reason: &Disconnect) {

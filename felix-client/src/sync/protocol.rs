@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use model::{
     Key, Update, Version,
-    digest::{Digest, EntryHash},
+    digest::{Digest, EntryHash, RangeSet},
 };
 use proto::sync::v1::{Batch, Begin, Checkpoint, Entry, GoAway, Position, begin};
 
@@ -43,14 +43,26 @@ pub(super) struct Protocol {
     ledger: Ledger,
     /// Where that stands in the datastore's history; none before the first good checkpoint.
     held: Option<Held>,
-    /// Whether a digest disagreed since the last snapshot; then the next subscription asks for one.
-    distrusted: bool,
+    /// Whether a digest disagreed since the last good checkpoint, and what the next subscription asks for therefore.
+    doubt: Doubt,
     /// The stream that is open, from its `Begin`.
     stream: Option<Stream>,
     /// Entries since the last checkpoint, newest per key.
     pending: Changes,
     /// Bytes that came into `pending`, duplicates included.
     pending_bytes: usize,
+}
+
+/// How far what is held is to be mended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Doubt {
+    /// All digests agreed.
+    #[default]
+    None,
+    /// A digest disagreed: the ranges are to be compared.
+    Compare,
+    /// One disagreed after that too: everything is to come anew.
+    Everything,
 }
 
 /// A point in a datastore's history that the consumer has reached.
@@ -63,11 +75,22 @@ struct Held {
 /// What `Begin` said.
 #[derive(Clone, Copy, Debug)]
 struct Stream {
-    /// Snapshot until its checkpoint, resume from then on.
-    mode: Mode,
+    /// Snapshot or repair until its checkpoint, resume from then on.
+    way: Way,
     datastore_id: u64,
     /// Checkpoints of a snapshot so far that were older than what is held.
     older_checkpoints: u32,
+}
+
+/// What a stream's entries are until its next checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Everything there is.
+    Snapshot,
+    /// What changed.
+    Resume,
+    /// Everything in these ranges, and what changed in others.
+    Repair(RangeSet),
 }
 
 /// What one batch amounts to, in the order of the fields.
@@ -90,6 +113,8 @@ pub(super) struct Begun {
     pub(super) mode: Mode,
     /// The server speaks of another datastore than the one held so far.
     pub(super) other_datastore: bool,
+    /// How many ranges of what is held differ from what the server has, where it compared them.
+    pub(super) differing_ranges: Option<usize>,
 }
 
 /// A consistent cut: everything up to a revision.
@@ -107,11 +132,13 @@ pub(super) struct Cut {
 impl Protocol {
     /// Where the client stands: what the next subscription asks to resume from.
     pub(super) fn position(&self) -> Option<Position> {
-        let held = self.held.filter(|_| !self.distrusted)?;
+        let held = self.held.filter(|_| self.doubt != Doubt::Everything)?;
         Some(Position {
             datastore_id: held.datastore_id,
             revision: held.revision,
             digest: self.ledger.digest().to_bytes().to_vec().into(),
+            ranges: self.ledger.ranges().to_bytes().into(),
+            compare: self.doubt == Doubt::Compare,
         })
     }
 
@@ -125,10 +152,20 @@ impl Protocol {
     pub(super) fn on_batch(&mut self, batch: Batch) -> Result<Step, ProtocolError> {
         let result = self.step(batch);
         if let Err(error) = &result {
-            self.distrusted |= matches!(error, ProtocolError::DigestMismatch { .. });
+            if matches!(error, ProtocolError::DigestMismatch { .. }) {
+                self.doubt();
+            }
             self.closed();
         }
         result
+    }
+
+    /// A digest disagreed.
+    fn doubt(&mut self) {
+        let is_plain_resume = self.stream.is_some_and(|stream| stream.way == Way::Resume);
+        let compare = is_plain_resume && self.doubt == Doubt::None;
+        self.doubt = if compare { Doubt::Compare } else { Doubt::Everything };
+        self.ledger.sum_afresh();
     }
 
     fn step(&mut self, batch: Batch) -> Result<Step, ProtocolError> {
@@ -148,19 +185,24 @@ impl Protocol {
     }
 
     fn begin(&mut self, begin: &Begin) -> Result<Begun, ProtocolError> {
-        let mode = match begin.mode() {
-            begin::Mode::Snapshot => Mode::Snapshot,
-            begin::Mode::Resume => Mode::Resume,
+        let (mode, way) = match begin.mode() {
+            begin::Mode::Snapshot => (Mode::Snapshot, Way::Snapshot),
+            begin::Mode::Resume => (Mode::Resume, Way::Resume),
+            begin::Mode::Repair => {
+                let ranges = RangeSet::from_bytes(&begin.ranges);
+                (Mode::Resume, Way::Repair(ranges.ok_or(ProtocolError::RangesLength(begin.ranges.len()))?))
+            }
             begin::Mode::Unspecified => return Err(ProtocolError::UnknownMode(begin.mode)),
         };
         let other_datastore = self.held.is_some_and(|held| held.datastore_id != begin.datastore_id);
-        if mode == Mode::Resume && (self.position().is_none() || other_datastore) {
+        if mode == Mode::Resume && (self.held.is_none() || self.doubt == Doubt::Everything || other_datastore) {
             return Err(ProtocolError::UnaskedResume { datastore_id: begin.datastore_id });
         }
         self.clear_pending();
-        self.stream = Some(Stream { mode, datastore_id: begin.datastore_id, older_checkpoints: 0 });
+        self.stream = Some(Stream { way, datastore_id: begin.datastore_id, older_checkpoints: 0 });
         let server = begin.server.chars().filter(|c| !c.is_control()).take(MAX_SERVER_NAME_CHARS).collect();
-        Ok(Begun { server, mode, other_datastore })
+        let differing_ranges = if let Way::Repair(ranges) = way { Some(ranges.len()) } else { None };
+        Ok(Begun { server, mode, other_datastore, differing_ranges })
     }
 
     fn buffer(&mut self, entry: Entry) -> Result<(), ProtocolError> {
@@ -189,7 +231,7 @@ impl Protocol {
         let held = self.held.filter(|held| held.datastore_id == stream.datastore_id).map(|held| held.revision);
         if let Some(held) = held.filter(|held| checkpoint.revision < *held) {
             stream.older_checkpoints += 1;
-            if stream.mode == Mode::Snapshot && stream.older_checkpoints <= PATIENCE_CHECKPOINTS {
+            if stream.way == Way::Snapshot && stream.older_checkpoints <= PATIENCE_CHECKPOINTS {
                 return Ok(None);
             }
             return Err(ProtocolError::Older { held, offered: checkpoint.revision });
@@ -215,9 +257,10 @@ impl Protocol {
     fn check_digest(&self, stream: Stream, checkpoint: &Checkpoint) -> Result<(), ProtocolError> {
         let told =
             Digest::from_bytes(&checkpoint.digest).ok_or(ProtocolError::DigestLength(checkpoint.digest.len()))?;
-        let computed = match stream.mode {
-            Mode::Snapshot => digest_of(&self.pending),
-            Mode::Resume => self.ledger.digest_after(&self.pending),
+        let computed = match stream.way {
+            Way::Snapshot => digest_of(&self.pending),
+            Way::Resume => self.ledger.digest_after(&self.pending),
+            Way::Repair(ranges) => self.ledger.digest_after_repair(&self.pending, ranges),
         };
         if computed == told {
             return Ok(());
@@ -228,21 +271,20 @@ impl Protocol {
     fn commit(&mut self, stream: Stream, checkpoint: &Checkpoint) -> Cut {
         let changes = std::mem::take(&mut self.pending);
         self.pending_bytes = 0;
-        let snapshot = stream.mode == Mode::Snapshot;
-        let news = if snapshot {
-            self.ledger.commit_snapshot(changes, checkpoint.revision)
-        } else {
-            self.ledger.commit(changes)
+        let news = match stream.way {
+            Way::Snapshot => self.ledger.commit_snapshot(changes, checkpoint.revision),
+            Way::Resume => self.ledger.commit(changes),
+            Way::Repair(ranges) => self.ledger.commit_repair(changes, ranges, checkpoint.revision),
         };
         self.held = Some(Held { datastore_id: stream.datastore_id, revision: checkpoint.revision });
-        self.distrusted &= !snapshot;
-        self.stream = Some(Stream { mode: Mode::Resume, ..stream });
+        self.doubt = Doubt::None;
+        self.stream = Some(Stream { way: Way::Resume, ..stream });
         let entries = news.len();
         let updates: Vec<Update> = news.into_iter().filter_map(readable).collect();
         Cut {
             revision: checkpoint.revision,
             upstream_age: Duration::from_millis(checkpoint.upstream_age_ms),
-            snapshot,
+            snapshot: stream.way == Way::Snapshot,
             skipped: entries - updates.len(),
             updates,
         }

@@ -174,7 +174,7 @@ pub(crate) fn framed(batch: &Batch) -> Bytes {
 }
 
 pub(crate) fn begun(mode: begin::Mode) -> Batch {
-    let begin = Begin { mode: mode.into(), datastore_id: 7, server: "scripted".into() };
+    let begin = Begin { mode: mode.into(), datastore_id: 7, server: "scripted".into(), ..Begin::default() };
     Batch { begin: Some(begin), ..Batch::default() }
 }
 

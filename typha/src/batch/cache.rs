@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use model::Version;
+use model::{Version, digest::RangeSet};
 
 use super::{Batch, Wanted};
 use crate::store::{Cursor, View};
@@ -27,6 +27,7 @@ pub(super) struct Range {
     epoch: u64,
     from: Cursor,
     tombstones_after: Version,
+    ranges: Option<RangeSet>,
     to: Version,
     end: End,
 }
@@ -76,6 +77,7 @@ impl Range {
             epoch: view.epoch(),
             from: wanted.cursor.clone(),
             tombstones_after: wanted.tombstones_after,
+            ranges: wanted.ranges,
             to: view.revision(),
             end,
         }

@@ -31,6 +31,7 @@ fn wanted(since: Version) -> Wanted {
     Wanted {
         cursor: Cursor::after(since),
         tombstones_after: since,
+        ranges: None,
         checkpoint_age_ms: Some(0),
         encoding: Encoding::Identity,
     }

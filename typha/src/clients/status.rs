@@ -54,4 +54,6 @@ pub struct Totals {
     pub snapshots: u64,
     /// Streams that went on from the client's position.
     pub resumes: u64,
+    /// Streams that began with the ranges in which the client's state differed.
+    pub repairs: u64,
 }

@@ -18,8 +18,8 @@ fn a_client_is_listed_while_its_stream_lives() {
     stream.sent(100, 7);
     let list = clients.list();
     assert_eq!((list.len(), list[0].node.as_str(), list[0].position_revision), (1, "node-1", 7));
-    stream.began(true, 5);
-    let totals = Totals { bytes: 105, messages: 2, snapshots: 1, resumes: 0 };
+    stream.began(proto::sync::v1::begin::Mode::Snapshot, 5);
+    let totals = Totals { bytes: 105, messages: 2, snapshots: 1, resumes: 0, repairs: 0 };
     assert_eq!(clients.totals(), totals);
     drop(stream);
     assert!(clients.is_empty());

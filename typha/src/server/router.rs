@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header::CONTENT_TYPE};
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use hyper::{body::Incoming, service::Service};
-use model::digest::Digest;
+use model::digest::{Digest, Ranges};
 use proto::sync::v1::{self as wire, ReportRequest, ReportResponse, SubscribeRequest};
 use tonic::Status;
 
@@ -23,7 +23,7 @@ use super::{Shared, message};
 use crate::{
     batch::{Encoding, frame},
     clients::{Failure, Report},
-    session::{Position, Session, SessionBody},
+    session::{Claim, Position, Session, SessionBody},
 };
 
 const SUBSCRIBE: &str = "/cattail.sync.v1.Sync/Subscribe";
@@ -105,10 +105,11 @@ fn subscribe(
 ) -> Result<Response<Reply>, Status> {
     check_node(&request.node)?;
     let position = request.position.as_ref().map(read_position).transpose()?;
+    let claim = request.position.as_ref().map(read_claim).transpose()?.flatten();
     let version: String = request.version.chars().take(VERSION_BYTES).collect();
     let registration = shared.clients.register(&request.node, &version, address);
     tracing::info!(client = %registration, version, from = position.map_or(0, |position| position.revision), "subscribed");
-    let session = Session::new(shared.config.name.as_str().into(), encoding, position);
+    let session = Session::new(shared.config.name.as_str().into(), encoding, position, claim);
     let body = SessionBody::new(session, Arc::clone(&shared.board), Arc::clone(&shared.batches), registration);
     let mut response = respond(body.boxed_unsync());
     encoding.announce(response.headers_mut());
@@ -119,6 +120,15 @@ fn read_position(position: &wire::Position) -> Result<Position, Status> {
     let digest = Digest::from_bytes(&position.digest)
         .ok_or_else(|| Status::invalid_argument("position.digest must have 16 bytes"))?;
     Ok(Position { datastore_id: position.datastore_id, revision: position.revision, digest })
+}
+
+fn read_claim(position: &wire::Position) -> Result<Option<Claim>, Status> {
+    if position.ranges.is_empty() {
+        return Ok(None);
+    }
+    let ranges = Ranges::from_bytes(&position.ranges)
+        .ok_or_else(|| Status::invalid_argument("position.ranges must have 256 times 16 bytes"))?;
+    Ok(Some(Claim { ranges, compare: position.compare }))
 }
 
 fn report(shared: &Shared, request: ReportRequest) -> Result<Response<Reply>, Status> {

@@ -10,7 +10,6 @@ use std::{
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame};
-use proto::sync::v1::begin::Mode;
 use tokio::sync::futures::OwnedNotified;
 use tonic::Status;
 
@@ -40,7 +39,7 @@ impl SessionBody {
         let latest = self.board.load();
         let step = self.session.next(&latest, self.board.draining(), &self.batches, Instant::now());
         match &step {
-            Step::Begin(mode, bytes) => self.registration.began(*mode == Mode::Snapshot, bytes.len()),
+            Step::Begin(mode, bytes) => self.registration.began(*mode, bytes.len()),
             Step::Send(bytes) => self.registration.sent(bytes.len(), self.session.position()),
             Step::Wait | Step::End(_) => {}
         }

@@ -1,9 +1,15 @@
 //! Where a client's stream begins: which positions can be served, and how.
 
-use model::Version;
+use model::{
+    Version,
+    digest::{RANGES, RangeSet},
+};
 
-use super::Position;
+use super::{Claim, Position};
 use crate::store::View;
+
+/// Where more ranges than this differ the client gets a snapshot: that is made once for all who need one.
+const REPAIRED_RANGES: usize = RANGES / 2;
 
 /// How to serve a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +18,8 @@ pub(super) enum Start {
     Snapshot,
     /// From this revision on.
     Resume(Version),
+    /// These ranges whole, and whatever changes from now on.
+    Repair(RangeSet),
     /// Not yet: the client has seen a revision that we have not.
     Ahead(Version),
 }
@@ -19,19 +27,29 @@ pub(super) enum Start {
 /// Judges a client's position.
 ///
 /// What was deleted before this replica first listed the datastore it cannot know. A client from before that is resumed
-/// all the same: it compares digests at the first checkpoint, and comes back for a snapshot where something is missing.
+/// all the same: it compares digests at the first checkpoint, and comes back for a repair where something is missing.
 /// Most often nothing is, and a replica that has just started sends its clients next to nothing.
-pub(super) fn start(view: &View, position: Option<Position>) -> Start {
+pub(super) fn start(view: &View, position: Option<Position>, claim: Option<&Claim>) -> Start {
     let Some(position) = position.filter(|position| position.revision > 0) else { return Start::Snapshot };
-    if position.datastore_id != view.datastore_id() || position.revision < view.floor() {
+    if position.datastore_id != view.datastore_id() {
         return Start::Snapshot;
+    }
+    if position.revision < view.floor() {
+        return repair(view, claim);
     }
     let is_ahead = position.revision > view.revision();
     match view.digest_at(position.revision) {
         // Equal digests, equal states: revisions that changed nothing of ours take nobody back in time.
         Some(digest) if digest == position.digest => Start::Resume(position.revision),
         Some(_) if is_ahead => Start::Ahead(position.revision),
-        Some(_) => Start::Snapshot,
+        Some(_) => repair(view, claim),
+        None if claim.is_some_and(|claim| claim.compare) => repair(view, claim),
         None => Start::Resume(position.revision),
     }
+}
+
+/// Where history is no way from the client's state to ours, comparing them may be.
+fn repair(view: &View, claim: Option<&Claim>) -> Start {
+    let differing = claim.map(|claim| view.ranges().differing(&claim.ranges));
+    differing.filter(|ranges| ranges.len() <= REPAIRED_RANGES).map_or(Start::Snapshot, Start::Repair)
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use model::Version;
+use model::{Version, digest::RangeSet};
 
 use crate::{
     batch::{Batches, Encoding, Wanted},
@@ -23,6 +23,8 @@ pub(super) struct Stream {
     cursor: Cursor,
     /// When the client began to look: what was deleted by then, it never saw.
     tombstones_after: Version,
+    /// While the client gets a repair: what it needs whole as of `tombstones_after`.
+    ranges: Option<RangeSet>,
     /// While the client gets a snapshot: the revision at which it will be whole.
     snapshot: Option<Version>,
     /// The beat of the last checkpoint.
@@ -40,14 +42,21 @@ pub(super) enum Next {
 }
 
 impl Stream {
-    /// Up to which revision everything was handed out; 0 before a snapshot is whole.
+    /// Up to which revision everything was handed out; 0 before a snapshot or a repair is whole.
     pub(super) fn position(&self) -> Version {
-        if self.snapshot.is_none() { self.cursor.complete_to() } else { 0 }
+        if self.snapshot.is_none() && self.ranges.is_none() { self.cursor.complete_to() } else { 0 }
     }
 
     pub(super) fn resume(view: &View, revision: Version) -> Self {
         let cursor = Cursor::after(revision);
-        Self { epoch: view.epoch(), cursor, tombstones_after: revision, snapshot: None, told_at_beat: None }
+        let epoch = view.epoch();
+        Self { epoch, cursor, tombstones_after: revision, ranges: None, snapshot: None, told_at_beat: None }
+    }
+
+    /// Everything in these ranges; of the others the client has what the view has.
+    pub(super) fn repair(view: &View, ranges: RangeSet) -> Self {
+        let (cursor, tombstones_after) = (Cursor::after(0), view.revision());
+        Self { epoch: view.epoch(), cursor, tombstones_after, ranges: Some(ranges), snapshot: None, told_at_beat: None }
     }
 
     pub(super) fn snapshot(view: &View) -> Self {
@@ -55,6 +64,7 @@ impl Stream {
             epoch: view.epoch(),
             cursor: Cursor::after(0),
             tombstones_after: view.revision(),
+            ranges: None,
             snapshot: Some(view.revision()),
             told_at_beat: None,
         }
@@ -76,6 +86,7 @@ impl Stream {
         let wanted = Wanted {
             cursor: self.cursor.clone(),
             tombstones_after: self.tombstones_after,
+            ranges: self.ranges,
             checkpoint_age_ms: is_latest.then(|| upstream_age_ms(latest, now)),
             encoding,
         };
@@ -83,7 +94,7 @@ impl Stream {
         self.cursor = batch.next;
         if self.cursor.covers(target.revision()) {
             self.tombstones_after = self.cursor.complete_to();
-            self.snapshot = None;
+            (self.snapshot, self.ranges) = (None, None);
             self.told_at_beat = is_latest.then_some(latest.beat);
         }
         Next::Batch(batch.bytes)

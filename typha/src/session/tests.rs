@@ -5,7 +5,10 @@ mod simulation;
 use std::collections::BTreeMap;
 
 use bytes::{Buf as _, Bytes};
-use model::{Key, Kind, Update, digest::EntryHash};
+use model::{
+    Key, Kind, Update,
+    digest::{EntryHash, range_of},
+};
 use prost::Message as _;
 
 use super::*;
@@ -50,11 +53,15 @@ fn out_of_sync(beat: u64) -> Published {
 #[derive(Clone, Default)]
 struct Client {
     encoding: Encoding,
+    /// Whether it subscribes with the digests of its ranges.
+    names_ranges: bool,
+    /// Whether it found a digest wrong.
+    compare: bool,
     entries: BTreeMap<String, (Bytes, Version)>,
     position: Option<Position>,
     begun: Option<wire::Begin>,
-    /// Whether what comes until the checkpoint is everything there is.
-    is_snapshot: bool,
+    /// The ranges of which what comes until the checkpoint is everything there is.
+    swept: RangeSet,
     /// What came since the last checkpoint.
     pending: Vec<wire::Entry>,
     /// Entries ever received.
@@ -76,7 +83,11 @@ impl Client {
         };
         let batch = wire::Batch::decode(message).expect("a batch");
         if let Some(begin) = batch.begin {
-            self.is_snapshot = begin.mode() == wire::begin::Mode::Snapshot;
+            self.swept = match begin.mode() {
+                wire::begin::Mode::Snapshot => (0..=u8::MAX).collect(),
+                wire::begin::Mode::Repair => RangeSet::from_bytes(&begin.ranges).expect("ranges"),
+                _ => RangeSet::default(),
+            };
             self.pending.clear();
             self.begun = Some(begin);
         }
@@ -87,7 +98,8 @@ impl Client {
     }
 
     fn conclude(&mut self, checkpoint: wire::Checkpoint) -> Result<wire::Checkpoint, Distrust> {
-        let mut entries = if self.is_snapshot { BTreeMap::new() } else { self.entries.clone() };
+        let mut entries = self.entries.clone();
+        entries.retain(|key, _| !self.swept.contains(range_of(key)));
         for entry in self.pending.drain(..) {
             match entry.value {
                 Some(value) => entries.insert(entry.key, (value, entry.revision)),
@@ -103,8 +115,16 @@ impl Client {
         assert!(before.is_none_or(|before| before.revision <= checkpoint.revision), "time went back");
         let (datastore_id, revision) = (begun.datastore_id, checkpoint.revision);
         self.position = Some(Position { datastore_id, revision, digest });
-        (self.entries, self.is_snapshot) = (entries, false);
+        (self.entries, self.swept, self.compare) = (entries, RangeSet::default(), false);
         Ok(checkpoint)
+    }
+
+    fn claim(&self) -> Claim {
+        let mut ranges = Ranges::default();
+        for (key, (value, revision)) in &self.entries {
+            ranges.add(range_of(key), EntryHash::of(key, *revision, value));
+        }
+        Claim { ranges, compare: self.compare }
     }
 
     fn digest(&self) -> Digest {
@@ -135,7 +155,8 @@ fn run(session: &mut Session, client: &mut Client, latest: &Published, batches: 
 }
 
 fn connect(client: &Client) -> Session {
-    Session::new("replica-1".into(), client.encoding, client.position)
+    let claim = client.position.filter(|_| client.names_ranges).map(|_| client.claim());
+    Session::new("replica-1".into(), client.encoding, client.position, claim)
 }
 
 /// A client that is up to date with a store, and may have lost its connection since.
@@ -202,6 +223,41 @@ fn positions_that_cannot_be_served_get_a_snapshot() {
         run(&mut session, &mut client, &published(&store, 0), &Batches::default());
         assert_eq!((client.mode(), client.received), (wire::begin::Mode::Snapshot, 10), "{what}");
     }
+}
+
+#[test]
+fn a_position_that_history_does_not_reach_is_repaired_by_ranges() {
+    let mut store = store(1000);
+    let mut client = Client { names_ranges: true, ..client_of(&store) };
+    let passing = 2000..42_000;
+    store.apply(1001, &passing.clone().map(|number| put(number, 1001, "v")).collect::<Vec<_>>());
+    store.apply(1002, &passing.map(|number| delete(number, 1002)).collect::<Vec<_>>());
+    assert!(store.view().floor() > 1000, "so many deletions are not remembered");
+    store.apply(1003, &[put(1, 1003, "new"), delete(2, 1003)]);
+    run(&mut connect(&client), &mut client, &published(&store, 0), &Batches::default());
+    assert_eq!(client.mode(), wire::begin::Mode::Repair);
+    assert_eq!(client.digest(), store.view().digest());
+    assert!(client.received < 30, "{} of 1000", client.received);
+}
+
+#[test]
+fn a_damaged_client_gets_the_damaged_range_and_what_changes_meanwhile() {
+    let (mut store, batches) = (store(1000), Batches::bounded(1, 1 << 20));
+    let mut client = client_of(&store);
+    client.names_ranges = true;
+    client.entries.get_mut("GlobalNetworkSet/set-500").expect("it is held").0 = Bytes::from_static(b"valuE");
+    client.position = client.position.map(|position| Position { digest: digest_of(&client.entries), ..position });
+    let mut session = connect(&client);
+    for _ in 0..2 {
+        let step = session.next(&published(&store, 0), None, &batches, Instant::now());
+        let (Step::Begin(_, bytes) | Step::Send(bytes)) = step else { panic!("{step:?}") };
+        client.take(&bytes).expect("no checkpoint yet, or a good one");
+    }
+    assert_eq!((client.mode(), session.position()), (wire::begin::Mode::Repair, 0));
+    store.apply(1001, &[put(1, 1001, "new"), delete(2, 1001), delete(500, 1001)]);
+    run(&mut session, &mut client, &published(&store, 0), &batches);
+    assert_eq!((client.digest(), session.position()), (store.view().digest(), 1001));
+    assert!(client.received < 30, "{} of 1000", client.received);
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{Version, digest::EntryHash};
+use model::{
+    Version,
+    digest::{EntryHash, range_of},
+};
 use prost::Message as _;
 use proto::sync::v1 as wire;
 
@@ -16,6 +19,8 @@ pub struct Entry {
     revision: Version,
     /// The entry's share of the state's digest. Meaningless for a tombstone.
     hash: EntryHash,
+    /// The range that the key belongs to.
+    range: u8,
     /// Whether the key does not exist.
     is_tombstone: bool,
     /// The bytes of one element of `Batch.entries`, tag and length included: repeated fields concatenate, so a batch
@@ -29,7 +34,8 @@ impl Entry {
         let hash = EntryHash::of(&key, revision, value.unwrap_or_default());
         let element = wire::Entry { key: key.to_string(), value: value.map(Bytes::copy_from_slice), revision };
         let encoded = wire::Batch { entries: vec![element], ..wire::Batch::default() }.encode_to_vec();
-        Self { key, revision, hash, is_tombstone: value.is_none(), encoded: encoded.into() }
+        let range = range_of(&key);
+        Self { key, revision, hash, range, is_tombstone: value.is_none(), encoded: encoded.into() }
     }
 
     /// The key's text form.
@@ -45,6 +51,11 @@ impl Entry {
     /// The entry's share of the state's digest.
     pub fn hash(&self) -> EntryHash {
         self.hash
+    }
+
+    /// The range that the key belongs to.
+    pub fn range(&self) -> u8 {
+        self.range
     }
 
     /// Whether the key does not exist.

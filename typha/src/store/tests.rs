@@ -29,7 +29,7 @@ fn update(number: u8, value: Option<u8>, revision: Version) -> Update {
 /// What the index says since a revision, applied to a state as a client would.
 fn advance(state: &State, view: &View, since: Version, tombstones_after: Version) -> State {
     let mut state = state.clone();
-    for entry in view.since(&Cursor::after(since), tombstones_after) {
+    for entry in view.since(&Cursor::after(since), tombstones_after, None) {
         let mut elements = Batch::decode(entry.encoded()).expect("an element of a batch").entries;
         let element = elements.remove(0);
         assert_eq!((element.key.as_str(), element.revision), (&**entry.key(), entry.revision()));
@@ -144,7 +144,7 @@ proptest! {
         }
         prop_assert_eq!(&advance(&State::new(), &view, 0, view.revision()), &world.truth, "a snapshot");
         let snapshot_has_tombstones =
-            view.since(&Cursor::after(0), view.revision()).any(|entry| entry.is_tombstone());
+            view.since(&Cursor::after(0), view.revision(), None).any(|entry| entry.is_tombstone());
         prop_assert!(!snapshot_has_tombstones);
     }
 
@@ -171,7 +171,7 @@ fn a_relist_keeps_the_revisions_of_what_did_not_change() {
     let store = relist.finish(9).expect("a newer list");
     let view = store.view();
     let since: Vec<_> =
-        view.since(&Cursor::after(5), 5).map(|entry| (entry.revision(), entry.is_tombstone())).collect();
+        view.since(&Cursor::after(5), 5, None).map(|entry| (entry.revision(), entry.is_tombstone())).collect();
     assert_eq!(since, [(9, true)], "only the key that is gone is news");
     assert_eq!(view.epoch(), 0, "readers go on");
 }
@@ -218,10 +218,10 @@ fn tombstones_are_bounded_and_the_floor_tells_what_was_dropped() {
         store.apply(revision + 1, &[Update { key: long(number), value: None, revision: revision + 1 }]);
     }
     let view = store.view();
-    let tombstones: usize = view.since(&Cursor::after(0), 0).map(|entry| entry.encoded().len()).sum();
+    let tombstones: usize = view.since(&Cursor::after(0), 0, None).map(|entry| entry.encoded().len()).sum();
     assert!(tombstones <= TOMBSTONE_ALLOWANCE_BYTES, "{tombstones} bytes");
     assert!(tombstones > TOMBSTONE_ALLOWANCE_BYTES / 2, "no more are dropped than must be");
-    let oldest = view.since(&Cursor::after(0), 0).next().expect("some are left").revision();
+    let oldest = view.since(&Cursor::after(0), 0, None).next().expect("some are left").revision();
     assert_eq!(view.floor(), oldest - 2, "the newest that was dropped");
     assert_eq!((view.keys(), view.digest()), (0, Digest::default()));
 }

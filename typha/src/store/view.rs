@@ -3,7 +3,10 @@
 use std::{ops::Bound, sync::Arc};
 
 use imbl::OrdMap;
-use model::{Version, digest::Digest};
+use model::{
+    Version,
+    digest::{Digest, RangeSet, Ranges},
+};
 
 use super::Entry;
 
@@ -18,6 +21,8 @@ pub struct View {
     pub(super) revision: Version,
     /// Of all entries that are not tombstones.
     pub(super) digest: Digest,
+    /// The digests of its ranges.
+    pub(super) ranges: Ranges,
     /// The newest revision of which a tombstone was dropped.
     pub(super) floor: Version,
     /// Latest entries by key, tombstones included.
@@ -56,6 +61,7 @@ impl View {
             epoch,
             revision: 0,
             digest: Digest::default(),
+            ranges: Ranges::default(),
             floor: 0,
             entries: OrdMap::new(),
             index: OrdMap::new(),
@@ -92,6 +98,11 @@ impl View {
         self.digest
     }
 
+    /// The digests of the state's ranges.
+    pub fn ranges(&self) -> &Ranges {
+        &self.ranges
+    }
+
     /// Deletions up to this revision may be forgotten: positions before it need a snapshot.
     pub fn floor(&self) -> Version {
         self.floor
@@ -126,12 +137,20 @@ impl View {
     }
 
     /// Every entry after the cursor in order of modification: each key once, in its latest state. Tombstones up to
-    /// `tombstones_after` are left out; a reader that began at that revision never saw what they bury.
-    pub fn since(&self, cursor: &Cursor, tombstones_after: Version) -> impl Iterator<Item = &Arc<Entry>> {
+    /// `tombstones_after` are left out; a reader that began at that revision never saw what they bury. Where `ranges` is
+    /// given, so are entries up to that revision in other ranges: the reader has them.
+    pub fn since(
+        &self,
+        cursor: &Cursor,
+        tombstones_after: Version,
+        ranges: Option<RangeSet>,
+    ) -> impl Iterator<Item = &Arc<Entry>> {
+        let is_lacking =
+            move |entry: &Entry| !entry.is_tombstone() && ranges.is_none_or(|ranges| ranges.contains(entry.range()));
         self.index
             .range((cursor.lower_bound(), Bound::Unbounded))
             .map(|(_, entry)| entry)
-            .filter(move |entry| !entry.is_tombstone() || entry.revision() > tombstones_after)
+            .filter(move |entry| entry.revision() > tombstones_after || is_lacking(entry))
     }
 }
 

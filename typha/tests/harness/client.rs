@@ -144,6 +144,7 @@ impl Client {
             datastore_id: begun.datastore_id,
             revision: checkpoint.revision,
             digest: checkpoint.digest.clone(),
+            ..Position::default()
         });
         Ok(checkpoint)
     }

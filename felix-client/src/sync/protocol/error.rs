@@ -44,10 +44,13 @@ pub enum ProtocolError {
     /// The digest does not have 16 bytes.
     #[error("the checkpoint's digest has {0} bytes instead of 16; the server is broken")]
     DigestLength(usize),
+    /// The ranges of a repair do not have 32 bytes.
+    #[error("the server named ranges in {0} bytes instead of 32; the server is broken")]
+    RangesLength(usize),
     /// What the client would hold is not what the server holds.
     #[error(
         "digest mismatch at revision {revision}: the server has {told}, this client would have {computed}; \
-         one of the two is damaged. What is in force stays, a fresh snapshot is asked for"
+         one of the two is damaged. What is in force stays, and the two are compared"
     )]
     DigestMismatch {
         /// The checkpoint's revision.

@@ -1,6 +1,8 @@
 //! The state machine against a model server: whatever is cut, repeated, damaged or restarted, what the consumer was
 //! given is always a past state of the source, and never an older one than before.
 
+mod repair;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -45,7 +47,7 @@ impl Source {
     }
 
     fn begin(&self, mode: begin::Mode) -> Batch {
-        let begin = Begin { mode: mode.into(), datastore_id: self.id, server: "typha-a".into() };
+        let begin = Begin { mode: mode.into(), datastore_id: self.id, server: "typha-a".into(), ..Begin::default() };
         Batch { begin: Some(begin), ..Batch::default() }
     }
 
@@ -186,7 +188,7 @@ fn a_shared_snapshot_may_be_older_and_is_taken_with_what_follows() {
     source.write("Tier/c", Some("c"));
     let (mut protocol, mut consumer) = in_sync(&source);
     source.write("Tier/a", None);
-    protocol.distrusted = true;
+    protocol.doubt = Doubt::Everything;
     feed(&mut protocol, &mut consumer, &source, source.stream(None, 3)).unwrap();
     assert_eq!(consumer.revision, 4, "nothing older is handed out");
     let rest = [source.entries(3, 5), vec![source.checkpoint(5)]].concat();
@@ -220,27 +222,6 @@ fn a_server_that_is_not_in_sync_sweeps_nothing() {
     let rest = source.stream(None, 3).split_off(2);
     feed(&mut protocol, &mut consumer, &source, rest).unwrap();
     assert_eq!(consumer.state, source.states[3]);
-}
-
-#[test]
-fn damage_is_found_at_the_next_checkpoint_and_repaired_by_what_differs() {
-    let mut source = shop();
-    let (mut protocol, mut consumer) = in_sync(&source);
-    protocol.ledger.damage("Tier/b");
-    source.write("Tier/c", Some("c"));
-    let position = protocol.position();
-    let refused = feed(&mut protocol, &mut consumer, &source, source.stream(position.as_ref(), 4));
-    assert!(matches!(refused, Err(ProtocolError::DigestMismatch { revision: 4, .. })), "{refused:?}");
-    assert_eq!(consumer.state, source.states[3], "what is held stays in force");
-    assert!(protocol.position().is_none(), "the next subscription asks for a snapshot");
-
-    let resumed = protocol.on_batch(source.begin(begin::Mode::Resume));
-    assert!(matches!(resumed, Err(ProtocolError::UnaskedResume { .. })));
-
-    let cut = source.stream(None, 4).into_iter().find_map(|batch| protocol.on_batch(batch).unwrap().cut).unwrap();
-    let repaired: Vec<_> = cut.updates.iter().map(|update| update.key.to_string()).collect();
-    assert_eq!(repaired, ["Tier/b", "Tier/c"]);
-    assert_eq!(protocol.position().unwrap().revision, 4);
 }
 
 #[test]
@@ -301,10 +282,13 @@ enum Happening {
     /// A stream to a replica that is `behind` by some revisions; cut after some batches, one of them sent twice, a bit
     /// of one of them flipped.
     Stream { behind: u8, cut_after: Option<usize>, repeat: Option<usize>, flip: Option<usize> },
+    /// A bit flips in what the client holds.
+    Damage { key: u8 },
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
+        1 => (0_u8..6).prop_map(|key| Happening::Damage { key }),
         3 => (0_u8..6, prop::option::weighted(0.7, any::<u8>())).prop_map(|(key, value)| Happening::Write { key, value }),
         2 => (
             0_u8..3,
@@ -343,19 +327,31 @@ proptest! {
                 Happening::Write { key, value } => {
                     source.write(&format!("Tier/{key}"), value.map(|value| value.to_string()).as_deref());
                 }
+                Happening::Damage { key } => protocol.ledger.damage_if_held(&format!("Tier/{key}")),
                 Happening::Stream { behind, cut_after, repeat, flip } => {
                     let to = source.revision().saturating_sub(u64::from(behind));
                     // A replica that is behind knows nothing of a later position, and sends a snapshot.
                     let position = protocol.position().filter(|position| position.revision <= to);
-                    let stream = with_faults(source.stream(position.as_ref(), to), cut_after, repeat, flip);
+                    let stream = match &position {
+                        Some(position) if position.compare => source.repair(position, to),
+                        _ => source.stream(position.as_ref(), to),
+                    };
+                    let stream = with_faults(stream, cut_after, repeat, flip);
                     // Errors are the client's defence; `take` checks what got through.
                     let _ = feed(&mut protocol, &mut consumer, &source, stream);
                     protocol.closed();
                 }
             }
         }
-        let position = protocol.position();
-        feed(&mut protocol, &mut consumer, &source, source.stream(position.as_ref(), source.revision())).unwrap();
+        // Damage is found, compared, and where that is not enough everything comes anew.
+        for _ in 0..3 {
+            let position = protocol.position();
+            let stream = match &position {
+                Some(position) if position.compare => source.repair(position, source.revision()),
+                _ => source.stream(position.as_ref(), source.revision()),
+            };
+            let _ = feed(&mut protocol, &mut consumer, &source, stream);
+        }
         prop_assert_eq!(&consumer.state, &source.states[source.revision() as usize]);
     }
 

@@ -74,7 +74,7 @@ impl World {
         let mut clients = Vec::new();
         for number in 0..CLIENTS {
             let encoding = if number % 2 == 0 { Encoding::Zstd } else { Encoding::Identity };
-            let client = Client { encoding, ..Client::default() };
+            let client = Client { encoding, names_ranges: number < CLIENTS / 2, ..Client::default() };
             clients.push(Connected { session: connect(&client), client, replica: 0 });
         }
         let truth = Store::new(DATASTORE, 0);
@@ -165,8 +165,13 @@ impl World {
                 assert_eq!(connected.client.digest(), truth, "the state at {}", checkpoint.revision);
             }
             Err(Distrust) => {
-                let (before, replica) = (connected.client.position.take(), connected.replica);
-                assert!(before.is_some(), "a snapshot is always right");
+                let (state, replica) = (&mut connected.client, connected.replica);
+                assert!(state.position.is_some(), "a snapshot is always right");
+                if state.names_ranges && !state.compare {
+                    state.compare = true;
+                } else {
+                    state.position = None;
+                }
                 self.connect(client, replica);
             }
         }
