@@ -1,5 +1,8 @@
 //! Flags and environment variables, and what they mean to the server. Names are Calico's where Calico has one.
 
+#[cfg(test)]
+mod reference;
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, Parser, ValueEnum};
@@ -82,7 +85,7 @@ struct Addresses {
     #[arg(long, env = "TYPHA_LISTEN", value_name = "ADDRESS:PORT", default_value = "0.0.0.0:5473")]
     listen: SocketAddr,
 
-    /// Where to serve /metrics, /healthz, /readyz, /clients and /status over plain HTTP, as ADDRESS:PORT.
+    /// Where to serve the live page (/), /metrics, /healthz, /readyz, /clients and /status over plain HTTP, as ADDRESS:PORT.
     #[arg(long, env = "TYPHA_ADMIN_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9098")]
     admin_listen: SocketAddr,
 
