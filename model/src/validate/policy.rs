@@ -109,6 +109,7 @@ fn check_global(spec: &Map<String, Value>, findings: &mut Findings) {
     if (untracked || pre_dnat) && !flag("applyOnForward") {
         findings.problem_in("applyOnForward", "must be true beside doNotTrack or preDNAT");
     }
+    warn_of_unenforced(untracked, pre_dnat, flag("applyOnForward"), findings);
     if !pre_dnat {
         return;
     }
@@ -117,5 +118,19 @@ fn check_global(spec: &Map<String, Value>, findings: &mut Findings) {
     }
     if spec.get("types").and_then(Value::as_array).is_some_and(|types| types.contains(&Value::from("Egress"))) {
         findings.problem_in("types", "cannot list Egress beside preDNAT, which is before routing");
+    }
+}
+
+/// Whoever asks for protection must not believe that it is there.
+fn warn_of_unenforced(untracked: bool, pre_dnat: bool, on_forward: bool, findings: &mut Findings) {
+    const LEFT_OUT: &str = "is not enforced yet: agents report the policy and leave it out";
+    if untracked {
+        findings.warning_in("doNotTrack", LEFT_OUT);
+    }
+    if pre_dnat {
+        findings.warning_in("preDNAT", LEFT_OUT);
+    }
+    if on_forward && !untracked && !pre_dnat {
+        findings.warning_in("applyOnForward", "is not enforced yet on what host endpoints forward; the rest is");
     }
 }

@@ -54,8 +54,7 @@ fn good_documents_pass_without_a_word() {
         ),
         calico(
             "GlobalNetworkPolicy",
-            &json!({"namespaceSelector": "team == 'a'", "doNotTrack": true,
-            "applyOnForward": true, "ingress": [{"action": "Deny", "source": {"namespaceSelector": "global()"}}]}),
+            &json!({"namespaceSelector": "team == 'a'", "applyOnForward": false, "ingress": [{"action": "Deny", "source": {"namespaceSelector": "global()"}}]}),
         ),
         calico("Tier", &json!({"order": 10, "defaultAction": "Pass"})),
         calico("NetworkSet", &json!({"nets": ["10.0.0.1", "fd00::/8"]})),

@@ -115,7 +115,13 @@ fn policies_ask_of_their_own_kind() {
             "spec.applyOnForward: must be true beside doNotTrack or preDNAT",
             "spec.egress: cannot stand beside preDNAT, which is before routing",
             "spec.types: cannot list Egress beside preDNAT, which is before routing",
+            "warning: spec.doNotTrack: is not enforced yet: agents report the policy and leave it out",
+            "warning: spec.preDNAT: is not enforced yet: agents report the policy and leave it out",
         ],
+    );
+    assert_told(
+        &calico("GlobalNetworkPolicy", &json!({"applyOnForward": true, "ingress": [{"action": "Deny"}]})),
+        &["warning: spec.applyOnForward: is not enforced yet on what host endpoints forward; the rest is"],
     );
 }
 
