@@ -5,6 +5,9 @@ use serde_json::Value;
 
 use super::case::Case;
 
+/// From so many cores on, a load program that shares a small machine with its server is what updates wait for.
+const BUSY_CORES: f64 = 0.9;
+
 /// A row: what it says, where it stands in a report, what to divide it by, and its unit.
 struct Row(&'static str, &'static str, f64, &'static str);
 
@@ -50,16 +53,29 @@ pub(super) fn render(case: &Case, ours: &Result<Value>, peer: Option<&Result<Val
 
 fn heading(side: &str, report: &Result<Value>) -> String {
     match report {
-        Ok(report) => format!(
-            "{side:<8} {} clients, {} keys, {} writes, {:.1} s, load average {:.2}\n",
-            report["clients"],
-            report["keys"],
-            report["writes"],
-            report["seconds"].as_f64().unwrap_or_default(),
-            report["load_average"].as_f64().unwrap_or_default()
-        ),
+        Ok(report) => {
+            format!(
+                "{side:<8} {} clients, {} keys, {} writes, {:.1} s, load average {:.2}\n",
+                report["clients"],
+                report["keys"],
+                report["writes"],
+                report["seconds"].as_f64().unwrap_or_default(),
+                report["load_average"].as_f64().unwrap_or_default()
+            ) + &limit(side, report)
+        }
         Err(error) => format!("{side:<8} failed: {error:#}\n"),
     }
+}
+
+/// Why a side's latencies are not to be taken for its server's; nothing where they may be.
+fn limit(side: &str, report: &Value) -> String {
+    let cores = report.pointer("/harness/cores").and_then(Value::as_f64).unwrap_or_default();
+    if cores < BUSY_CORES {
+        return String::new();
+    }
+    format!(
+        "{side:<8} its load program kept {cores:.2} cores busy: the latencies are the clients' rather than the server's\n"
+    )
 }
 
 fn line(what: &str, ours: &str, peer: &str, ratio: &str) -> String {
@@ -109,6 +125,15 @@ mod tests {
         let table = render(&CASE, &Ok(report(2.0, 0)), None);
         assert!(!table.contains("latency p50"), "{table}");
         assert!(table.contains("lost"), "{table}");
+    }
+
+    #[test]
+    fn a_load_program_that_is_the_limit_is_named() {
+        let mut busy = report(2.0, 1);
+        busy["harness"] = json!({ "cores": 1.5 });
+        let table = render(&CASE, &Ok(report(2.0, 1)), Some(&Ok(busy)));
+        assert!(table.contains("Calico   its load program kept 1.50 cores busy"), "{table}");
+        assert!(!table.contains("Cattail  its load program"), "{table}");
     }
 
     #[test]
