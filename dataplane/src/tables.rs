@@ -12,6 +12,7 @@ use crate::{
     netlink::{Refusal, Socket},
     nft::{self, Batch, Touched},
     render,
+    ruleset::Name,
 };
 
 /// Another program's transaction between our reading and our writing is rare; this many in a row are a fight.
@@ -45,9 +46,18 @@ impl Tables {
     pub(crate) fn commit(&mut self) -> Result<usize, Error> {
         let mut scope = self.desired.take_touched();
         self.forgive(&mut scope);
+        let mut prepared = 0;
+        let new_sets = self.new_sets(&scope);
+        if !new_sets.sets.is_empty() {
+            match self.transact(&new_sets, None)? {
+                Outcome::Done(changes) => prepared = changes,
+                Outcome::Reduced => self.widen(&mut scope),
+                Outcome::Outdated => return self.resync(),
+            }
+        }
         loop {
             match self.transact(&scope, None)? {
-                Outcome::Done(changes) => return Ok(changes),
+                Outcome::Done(changes) => return Ok(prepared + changes),
                 Outcome::Reduced => self.widen(&mut scope),
                 Outcome::Outdated => return self.resync(),
             }
@@ -58,14 +68,26 @@ impl Tables {
     pub(crate) fn resync(&mut self) -> Result<usize, Error> {
         self.desired.take_touched();
         self.refused.clear();
+        let mut prepared = 0;
         for _ in 0..READ_ATTEMPTS {
             let (generation, is_unusable) = self.read()?;
+            let new_sets = self.new_sets(&Plan::everything(&self.desired, &self.actual));
+            // Where no chain is there yet, no packet can notice anything.
+            let is_in_use = !is_unusable && !self.actual.chains.is_empty();
+            if is_in_use && !new_sets.sets.is_empty() {
+                // Done or outdated, there is another generation now, to be read. Refused: left out below.
+                match self.transact(&new_sets, Some(generation))? {
+                    Outcome::Done(changes) => prepared += changes,
+                    Outcome::Reduced | Outcome::Outdated => {}
+                }
+                continue;
+            }
             loop {
                 let scope = Plan::everything(&self.desired, &self.actual);
                 let outcome =
                     if is_unusable { self.rebuild(generation) } else { self.transact(&scope, Some(generation)) };
                 match outcome? {
-                    Outcome::Done(changes) => return Ok(changes),
+                    Outcome::Done(changes) => return Ok(prepared + changes),
                     Outcome::Reduced => {}
                     Outcome::Outdated => break,
                 }
@@ -109,6 +131,21 @@ impl Tables {
         let mut batch = Batch::new(&self.socket, Some(generation));
         batch.recreate_table();
         self.finish(&scope, batch)
+    }
+
+    /// Sets of `scope` that are not there yet and to which nothing can refer so far. They are written ahead, in a
+    /// transaction that no packet can notice: the kernel shows a new interval set's elements a moment after the rules
+    /// of the same transaction, and a packet in between would meet an empty set.
+    fn new_sets(&self, scope: &Names) -> Names {
+        let is_new = |name: &&Name| {
+            let is_set = self.desired.set(name).is_some_and(|set| !set.schema.is_map());
+            is_set
+                && !self.actual.sets.contains_key(*name)
+                && !self.refused.contains_key(&Touched::Set((*name).clone()))
+        };
+        let mut names = Names::default();
+        names.sets = scope.sets.iter().filter(is_new).cloned().collect();
+        names
     }
 
     fn transact(&mut self, scope: &Names, generation: Option<u32>) -> Result<Outcome, Error> {

@@ -117,11 +117,22 @@ fn a_restart_with_the_same_intent_changes_nothing_and_loses_no_packet() {
 
 #[test]
 fn changes_under_traffic_lose_no_packet() {
-    let mut world = world(Config { resync_interval: Some(Duration::from_millis(20)), ..Config::default() });
+    let mut world = world(Config::default());
     let traffic = Traffic::begin(&world);
     for round in 0..20_u16 {
         world.apply(&with_policy("P", vec![tcp(Deny, 1000 + round), tcp(Allow, 80)], vec![every(Allow)]));
+        traffic.flow();
         world.apply(&intent());
+        traffic.flow();
+    }
+    traffic.end();
+}
+
+#[test]
+fn a_base_chain_that_somebody_moved_is_put_back_under_traffic() {
+    let mut world = world(Config { resync_interval: Some(Duration::from_millis(20)), ..Config::default() });
+    let traffic = Traffic::begin(&world);
+    for _ in 0..20 {
         // A base chain whose hook differs is removed and made again, in one transaction.
         let hook = "{ type filter hook output priority 5; }";
         world.node.command(&format!("nft delete chain inet cattail output ; add chain inet cattail output {hook}"));
