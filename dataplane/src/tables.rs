@@ -46,14 +46,9 @@ impl Tables {
     pub(crate) fn commit(&mut self) -> Result<usize, Error> {
         let mut scope = self.desired.take_touched();
         self.forgive(&mut scope);
-        let mut prepared = 0;
-        let new_sets = self.new_sets(&scope);
-        if !new_sets.sets.is_empty() {
-            match self.transact(&new_sets, None)? {
-                Outcome::Done(changes) => prepared = changes,
-                Outcome::Reduced => self.widen(&mut scope),
-                Outcome::Outdated => return self.resync(),
-            }
+        let Some(prepared) = self.write_ahead(&scope, None)? else { return self.resync() };
+        if !self.refused.is_empty() {
+            self.widen(&mut scope);
         }
         loop {
             match self.transact(&scope, None)? {
@@ -71,16 +66,18 @@ impl Tables {
         let mut prepared = 0;
         for _ in 0..READ_ATTEMPTS {
             let (generation, is_unusable) = self.read()?;
-            let new_sets = self.new_sets(&Plan::everything(&self.desired, &self.actual));
             // Where no chain is there yet, no packet can notice anything.
-            let is_in_use = !is_unusable && !self.actual.chains.is_empty();
-            if is_in_use && !new_sets.sets.is_empty() {
-                // Done or outdated, there is another generation now, to be read. Refused: left out below.
-                match self.transact(&new_sets, Some(generation))? {
-                    Outcome::Done(changes) => prepared += changes,
-                    Outcome::Reduced | Outcome::Outdated => {}
+            if !is_unusable && !self.actual.chains.is_empty() {
+                let scope = Plan::everything(&self.desired, &self.actual);
+                match self.write_ahead(&scope, Some(generation))? {
+                    Some(0) => {}
+                    // There is another generation now, to be read.
+                    Some(changes) => {
+                        prepared += changes;
+                        continue;
+                    }
+                    None => continue,
                 }
-                continue;
             }
             loop {
                 let scope = Plan::everything(&self.desired, &self.actual);
@@ -133,9 +130,21 @@ impl Tables {
         self.finish(&scope, batch)
     }
 
-    /// Sets of `scope` that are not there yet and to which nothing can refer so far. They are written ahead, in a
-    /// transaction that no packet can notice: the kernel shows a new interval set's elements a moment after the rules
-    /// of the same transaction, and a packet in between would meet an empty set.
+    /// Writes sets that are not there yet, and to which nothing can refer so far, in a transaction that no packet can
+    /// notice: the kernel shows a new interval set's elements a moment after the rules of the same transaction, and a
+    /// packet in between would meet an empty set. Returns how many changes that took; `None` where it is outdated.
+    fn write_ahead(&mut self, scope: &Names, generation: Option<u32>) -> Result<Option<usize>, Error> {
+        loop {
+            let new_sets = self.new_sets(scope);
+            match self.transact(&new_sets, generation)? {
+                Outcome::Done(changes) => return Ok(Some(changes)),
+                // What was refused is not among the new sets any more.
+                Outcome::Reduced => {}
+                Outcome::Outdated => return Ok(None),
+            }
+        }
+    }
+
     fn new_sets(&self, scope: &Names) -> Names {
         let is_new = |name: &&Name| {
             let is_set = self.desired.set(name).is_some_and(|set| !set.schema.is_map());
