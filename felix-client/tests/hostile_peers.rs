@@ -184,7 +184,7 @@ async fn go_away_moves_the_client_and_keeps_its_position() {
         if n > 0 {
             return Reply::batches([begun(begin::Mode::Resume), cut(5, &[], &[("Tier/a", 2), ("Tier/b", 5)])]);
         }
-        let go_away = Some(GoAway { reason: "shutting down".into(), within_ms: 50 });
+        let go_away = Some(GoAway { reason: "shutting down".into(), within_ms: 50, ..GoAway::default() });
         Reply::batches(snapshot().into_iter().chain([Batch { go_away, ..Batch::default() }]))
     })
     .await;

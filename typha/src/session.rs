@@ -174,7 +174,8 @@ impl Session {
             return Step::End(Ending::Draining { server: Arc::clone(&self.server), reason: drain.reason.clone() });
         }
         let within_ms = u32::try_from(drain.within.as_millis()).unwrap_or(u32::MAX);
-        let go_away = wire::GoAway { reason: drain.reason.clone(), within_ms };
+        let (reason, kind) = (drain.reason.clone(), wire::go_away::Kind::Draining.into());
+        let go_away = wire::GoAway { reason, within_ms, kind, ..wire::GoAway::default() };
         Step::Send(frame(&wire::Batch { go_away: Some(go_away), ..wire::Batch::default() }))
     }
 }

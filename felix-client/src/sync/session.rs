@@ -130,8 +130,8 @@ async fn stream<T: Transport>(
     outbox: &mut Outbox,
     replica: &mut Acquaintance<'_>,
 ) -> Ended {
-    let request =
-        SubscribeRequest { node: node.to_owned(), version: config.version.to_string(), position: consumer.position() };
+    let (version, position) = (config.version.to_string(), consumer.position());
+    let request = SubscribeRequest { node: node.to_owned(), version, position, ..SubscribeRequest::default() };
     let limit = config.connect_limit;
     let mut transport = match time::timeout(limit, T::open(config, address, &request)).await {
         Ok(Ok(transport)) => transport,

@@ -66,7 +66,8 @@ impl Client {
     /// Subscribes from where `state` stands.
     pub async fn subscribe(sync: &mut SyncClient<Channel>, node: &str, state: State) -> anyhow::Result<Self> {
         let position = state.position.clone();
-        let request = SubscribeRequest { node: node.to_owned(), version: "test".to_owned(), position };
+        let (node, version) = (node.to_owned(), "test".to_owned());
+        let request = SubscribeRequest { node, version, position, ..SubscribeRequest::default() };
         let stream = within(sync.subscribe(request)).await??.into_inner();
         Ok(Self { stream, state, begun: None, go_away: None, received: 0, is_snapshot: false, pending: Vec::new() })
     }
