@@ -102,6 +102,10 @@ enum Phase {
     },
     /// The client gets what it lacks.
     Streaming(Stream),
+    /// The client is not served. It is to be told why.
+    Refused(Ending),
+    /// The client was told why its stream ends.
+    Ending(Ending),
 }
 
 impl Session {
@@ -111,11 +115,16 @@ impl Session {
         Self { server, encoding, phase: Phase::Starting { position, claim, since_beat: None }, is_told_to_go: false }
     }
 
+    /// A session that only tells a client why it is not served.
+    pub fn refusal(server: Arc<str>, ending: Ending) -> Self {
+        Self { server, encoding: Encoding::Identity, phase: Phase::Refused(ending), is_told_to_go: true }
+    }
+
     /// Up to which revision everything was handed out; 0 before the first checkpoint.
     pub fn position(&self) -> Version {
         match &self.phase {
             Phase::Streaming(stream) => stream.position(),
-            Phase::Starting { .. } => 0,
+            Phase::Starting { .. } | Phase::Refused(_) | Phase::Ending(_) => 0,
         }
     }
 
@@ -137,6 +146,11 @@ impl Session {
                 Next::StartOver => self.begin(latest, Start::Snapshot, batches),
                 Next::Nothing => Step::Wait,
             },
+            Phase::Refused(ending) => {
+                let ending = ending.clone();
+                self.end(ending)
+            }
+            Phase::Ending(ending) => Step::End(ending.clone()),
         }
     }
 
@@ -144,13 +158,20 @@ impl Session {
         let server = Arc::clone(&self.server);
         if !latest.in_sync {
             let complaint = latest.complaint.as_deref().unwrap_or("it is still listing").to_owned();
-            return if is_patient { Step::Wait } else { Step::End(Ending::NotInSync { server, complaint }) };
+            return if is_patient { Step::Wait } else { self.end(Ending::NotInSync { server, complaint }) };
         }
         match start {
             Start::Ahead(_) if is_patient => Step::Wait,
-            Start::Ahead(position) => Step::End(Ending::Behind { server, revision: latest.view.revision(), position }),
+            Start::Ahead(position) => self.end(Ending::Behind { server, revision: latest.view.revision(), position }),
             start => self.begin(latest, start, batches),
         }
+    }
+
+    /// Tells the client why; the next step ends the stream.
+    fn end(&mut self, ending: Ending) -> Step {
+        let words = ending.last_words();
+        (self.phase, self.is_told_to_go) = (Phase::Ending(ending), true);
+        Step::Send(frame(&wire::Batch { go_away: Some(words), ..wire::Batch::default() }))
     }
 
     fn begin(&mut self, latest: &Published, start: Start, batches: &Batches) -> Step {
@@ -169,9 +190,9 @@ impl Session {
         Step::Begin(mode, frame(&wire::Batch { begin: Some(begin), ..wire::Batch::default() }))
     }
 
-    fn tell_to_go(&self, drain: &Drain) -> Step {
+    fn tell_to_go(&mut self, drain: &Drain) -> Step {
         if matches!(self.phase, Phase::Starting { .. }) {
-            return Step::End(Ending::Draining { server: Arc::clone(&self.server), reason: drain.reason.clone() });
+            return self.end(Ending::Draining { server: Arc::clone(&self.server), reason: drain.reason.clone() });
         }
         let within_ms = u32::try_from(drain.within.as_millis()).unwrap_or(u32::MAX);
         let (reason, kind) = (drain.reason.clone(), wire::go_away::Kind::Draining.into());

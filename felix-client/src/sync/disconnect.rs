@@ -2,9 +2,22 @@
 
 use std::{error::Error, fmt::Write as _, io, sync::Arc, time::Duration};
 
+use proto::sync::v1::{GoAway, go_away::Kind};
 use thiserror::Error;
 
 use super::{FrameError, ProtocolError};
+
+/// A reason is for a log line.
+const MAX_REASON_CHARS: usize = 500;
+
+/// Nobody has more replicas worth naming.
+const MAX_SERVERS: usize = 64;
+
+/// A DNS name, a colon and a port.
+const MAX_SERVER_CHARS: usize = 253 + 6;
+
+/// A replica that puts us off for longer is asked again all the same: it may have restarted since.
+const MAX_RETRY_AFTER: Duration = Duration::from_mins(5);
 
 /// Why an attempt or a stream ended. None of them is final; the client goes on with the next replica.
 #[derive(Debug, Error)]
@@ -99,6 +112,26 @@ pub enum Disconnect {
         /// Why, as typha put it.
         reason: String,
     },
+    /// Typha has too much to send at present, and told when to come back.
+    #[error("typha at {address} puts us off for {} s: {reason}", retry_after.as_secs_f32().ceil())]
+    PutOff {
+        /// The replica.
+        address: Arc<str>,
+        /// Why, as typha put it.
+        reason: String,
+        /// It is not to be asked again before that.
+        retry_after: Duration,
+    },
+    /// Typha does not serve us; another replica may.
+    #[error("typha at {address} refers us to others: {reason}")]
+    Referred {
+        /// The replica.
+        address: Arc<str>,
+        /// Why, as typha put it.
+        reason: String,
+        /// The addresses of those that it names, the best first.
+        servers: Vec<String>,
+    },
     /// Typha's view of the datastore is old, and we went to ask another replica.
     #[error("typha at {address} has heard nothing from the datastore for {} s; asking another", age.as_secs())]
     Stale {
@@ -130,6 +163,8 @@ impl Disconnect {
             Self::Protocol { .. } => "protocol",
             Self::Silent { .. } => "silent",
             Self::GoAway { .. } => "go_away",
+            Self::PutOff { .. } => "put_off",
+            Self::Referred { .. } => "referred",
             Self::Stale { .. } => "stale",
             Self::Closed { .. } => "closed",
         }
@@ -138,6 +173,23 @@ impl Disconnect {
     /// Whether all is as it should be, so that it deserves no warning.
     pub fn is_orderly(&self) -> bool {
         matches!(self, Self::GoAway { .. } | Self::Closed { .. })
+    }
+
+    /// What typha's word that we should go amounts to, where it means that the stream is over; `None` where we leave in
+    /// our own time.
+    pub(super) fn told(address: &Arc<str>, word: &GoAway) -> Option<Self> {
+        let (address, reason) = (Arc::clone(address), tamed(&word.reason, MAX_REASON_CHARS));
+        match word.kind() {
+            Kind::Unspecified | Kind::Draining | Kind::Rebalance => None,
+            Kind::Busy => {
+                let retry_after = Duration::from_millis(word.retry_after_ms.into()).min(MAX_RETRY_AFTER);
+                Some(Self::PutOff { address, reason, retry_after })
+            }
+            Kind::Full | Kind::Behind | Kind::NotReady | Kind::NoResume => {
+                let servers = word.servers.iter().take(MAX_SERVERS).map(|server| tamed(server, MAX_SERVER_CHARS));
+                Some(Self::Referred { address, reason, servers: servers.collect() })
+            }
+        }
     }
 
     pub(super) fn broken(address: &Arc<str>, error: &(dyn Error + 'static)) -> Self {
@@ -163,6 +215,11 @@ pub(super) fn explain(error: &io::Error) -> String {
 /// Whether TLS did not agree, as against the network.
 pub(super) fn is_tls(error: &io::Error) -> bool {
     error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some()
+}
+
+/// What a peer says, cut and without what would disturb a log.
+fn tamed(text: &str, max_chars: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(max_chars).collect()
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

@@ -98,6 +98,9 @@ impl<F: FnMut(LightEvent<'_>) + Send> Tally<F> {
             self.begun = Some((begin.datastore_id, mode));
             (self.on_event)(LightEvent::Connected { server: &begin.server, mode });
         }
+        if batch.entries.is_empty() && batch.checkpoint.is_none() {
+            return Ok(Took { upstream_age: None, go_away: batch.go_away.clone() });
+        }
         let (datastore_id, mode) = self.begun.ok_or(ProtocolError::BeforeBegin)?;
         for entry in &batch.entries {
             let (key, value) = (entry.key.as_str(), entry.value.as_ref());

@@ -174,6 +174,9 @@ async fn read(
                 if let Some(age) = took.upstream_age.filter(|&age| replica.is_to_be_left(age)) {
                     return Disconnect::Stale { address: Arc::clone(address), age }.into();
                 }
+                if let Some(reason) = took.go_away.as_ref().and_then(|word| Disconnect::told(address, word)) {
+                    return reason.into();
+                }
                 leave = leave.or_else(|| took.go_away.map(Leave::after));
             }
             Err(Refused::Gone(Gone)) => return Ended::Gone,
