@@ -12,7 +12,7 @@ use crate::run;
 
 /// Rooms in rows. A room may import vocabulary (row 0, in the order given) and rooms of a lower row.
 const ROWS: &[&[&str]] = &[
-    &["selector", "model", "proto", "pki"],
+    &["selector", "model", "proto", "pki", "settings", "telemetry"],
     &["calc"],
     &["datastore-adapters"],
     &["typha"],
@@ -44,7 +44,8 @@ const OUTSIDE: &[(&[&str], &[&str], &str)] = &[
     (&["netlink-sys", "rtnetlink"], &["dataplane"], "netlink stays in the dataplane"),
     (
         &["clap"],
-        &["datastore-adapters", "typha", "felix", "cattailctl", "lab", "loadtest", "xtask"],
+        // `settings` reads files and variables by looking into the definitions of binaries.
+        &["settings", "datastore-adapters", "typha", "felix", "cattailctl", "lab", "loadtest", "xtask"],
         "command lines belong to binaries",
     ),
     (&["rcgen", "x509-parser"], &["pki"], "certificates are made and read in one place"),
