@@ -1,0 +1,22 @@
+//! What a client asks for.
+
+/// What a client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// What it needs.
+    pub need: Need,
+    /// How much that is, encoded.
+    pub bytes: u64,
+    /// How many times in a row it was told to come back later.
+    pub put_off: u32,
+}
+
+/// What a client needs. The order is that in which clients are served: a repair brings a client that enforces
+/// something wrong to rights, and is smaller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// Some ranges of the state.
+    Repair,
+    /// The whole state.
+    Snapshot,
+}

@@ -1,0 +1,63 @@
+//! How fast those who wait are served, and so when it is worth coming back. Pure.
+
+use std::time::{Duration, Instant};
+
+/// A pace is measured over this at least.
+const SAMPLE: Duration = Duration::from_secs(1);
+
+/// Sooner than this nobody need come back: connecting is not free either.
+const MIN_RETRY: Duration = Duration::from_secs(1);
+
+/// Nobody is told to stay away for longer: other replicas may have come, and who asks again is served first.
+const MAX_RETRY: Duration = Duration::from_secs(60);
+
+/// What is said before a pace is known.
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+
+/// The pace at which shares come free while somebody waits for them.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// Since when the present sample is taken; none while nobody waits.
+    since: Option<Instant>,
+    /// What came free in it.
+    freed_bytes: u64,
+    bytes_per_sec: Option<f64>,
+    /// Until when those who were told to come back fill the budget.
+    booked_until: Option<Instant>,
+}
+
+impl Pace {
+    /// A share came free.
+    pub(super) fn freed(&mut self, bytes: u64) {
+        self.freed_bytes += bytes;
+    }
+
+    /// Time has passed, in which somebody waited or nobody did.
+    pub(super) fn look(&mut self, now: Instant, is_busy: bool) {
+        let elapsed = self.since.filter(|_| is_busy).map(|since| now.saturating_duration_since(since));
+        if elapsed.is_some_and(|elapsed| elapsed < SAMPLE) {
+            return;
+        }
+        if let Some(elapsed) = elapsed {
+            let sample = self.freed_bytes as f64 / elapsed.as_secs_f64();
+            self.bytes_per_sec = Some(self.bytes_per_sec.map_or(sample, |before| f64::midpoint(before, sample)));
+        }
+        (self.since, self.freed_bytes) = (is_busy.then_some(now), 0);
+    }
+
+    /// How long it takes until so much has come free, where that is known.
+    pub(super) fn time_for(&self, bytes: u64) -> Option<Duration> {
+        let rate = self.bytes_per_sec.filter(|rate| *rate > 0.0)?;
+        Some(Duration::try_from_secs_f64(bytes as f64 / rate).unwrap_or(Duration::MAX))
+    }
+
+    /// When to come back for `bytes`, where `ahead_bytes` are waited for already. Each who is told books its time, so
+    /// that the next one is told a later one.
+    pub(super) fn book(&mut self, ahead_bytes: u64, bytes: u64, now: Instant) -> Duration {
+        let (Some(ahead), Some(own)) = (self.time_for(ahead_bytes), self.time_for(bytes)) else { return FIRST_RETRY };
+        let line_ends = now + ahead.min(MAX_RETRY);
+        let begins = self.booked_until.map_or(line_ends, |until| until.max(line_ends)).min(now + MAX_RETRY);
+        self.booked_until = Some(begins + own.min(MAX_RETRY));
+        begins.saturating_duration_since(now).max(MIN_RETRY)
+    }
+}
