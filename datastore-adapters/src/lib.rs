@@ -6,11 +6,13 @@
 mod backoff;
 pub mod embedded;
 mod etcd;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod source;
 mod store;
 
 pub use self::{
     etcd::{ConfigError, EtcdConfig, EtcdSource, EtcdStore},
-    source::{Source, SourceEvent},
+    source::{REREAD_KEYS_MAX, Source, SourceEvent},
     store::{Listing, Store, StoreError, Stored, Write},
 };

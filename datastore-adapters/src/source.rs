@@ -2,14 +2,24 @@
 
 use std::future::Future;
 
-use model::{Update, Version};
+use model::{Key, Update, Version};
 use tokio::sync::mpsc;
+
+/// The most keys that one question may name.
+pub const REREAD_KEYS_MAX: usize = 100;
 
 /// A datastore as a stream of events that never ends by itself.
 pub trait Source: Send + 'static {
     /// Sends events until the receiver is dropped. Retries for ever with backoff and jitter; what goes wrong is told
     /// by [`SourceEvent::Unavailable`] and in the log. Cancel by dropping the future.
-    fn run(self, events: mpsc::Sender<SourceEvent>) -> impl Future<Output = ()> + Send;
+    ///
+    /// `questions` are keys that the reader lost: they are read again and told by [`SourceEvent::Reread`]. An empty
+    /// question asks for a complete list. A question that meets an outage is not answered; the reader asks again.
+    fn run(
+        self,
+        events: mpsc::Sender<SourceEvent>,
+        questions: mpsc::Receiver<Vec<Key>>,
+    ) -> impl Future<Output = ()> + Send;
 }
 
 /// What a source tells its reader.
@@ -38,6 +48,14 @@ pub enum SourceEvent {
         revision: Version,
         /// Its changes, each key once.
         updates: Vec<Update>,
+    },
+    /// What the reader asked for, each key once; a key without a value does not exist. It is as of a revision that is not
+    /// newer than what was sent: what changed since was sent before this.
+    Reread {
+        /// The revision of the answer.
+        revision: Version,
+        /// The keys with the revisions that last modified them; a key that does not exist with the answer's.
+        items: Vec<Update>,
     },
     /// The datastore is alive and everything up to this revision has been sent.
     Progress {

@@ -83,7 +83,8 @@ async fn read(config: EtcdConfig) -> Result<(), StoreError> {
 /// What a source says first.
 async fn first_event(config: EtcdConfig) -> SourceEvent {
     let (sender, mut events) = mpsc::channel(1);
-    let running = tokio::spawn(EtcdSource::new(config).run(sender));
+    let (_questions, asked) = mpsc::channel(1);
+    let running = tokio::spawn(EtcdSource::new(config).run(sender, asked));
     let event = timeout(DEADLINE, events.recv()).await.expect("in time").expect("no end");
     running.abort();
     event

@@ -113,7 +113,9 @@ fn obstacles(shared: &Shared, latest: &Published, now: Instant) -> Vec<String> {
     if let Some(drain) = shared.board.draining() {
         obstacles.push(format!("draining: {}", drain.reason));
     }
-    if !latest.in_sync {
+    if latest.integrity.lost_entries > 0 {
+        obstacles.push("damaged: entries in memory are being read again from the datastore".to_owned());
+    } else if !latest.in_sync {
         obstacles.push("not in sync: the datastore has not been listed completely yet".to_owned());
     }
     let stale_after = shared.config.limits.stale_after;

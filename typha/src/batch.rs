@@ -131,7 +131,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn is_recent(snapshot: &View, latest: &View) -> bool {
     let written_bytes = latest.written_bytes().saturating_sub(snapshot.written_bytes());
-    snapshot.epoch() == latest.epoch()
+    (snapshot.epoch(), snapshot.edition()) == (latest.epoch(), latest.edition())
         && snapshot.revision() >= latest.floor()
         && written_bytes <= latest.state_bytes() as u64 / SNAPSHOT_STALE_FRACTION
 }

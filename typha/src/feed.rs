@@ -3,7 +3,10 @@
 //! [`Feed`] is the pure part: events and the time in, state out. `Writer` is the task around it that decides when
 //! what came is published; [`Board`] is where it is published.
 
+mod auditor;
 mod board;
+mod doubts;
+mod integrity;
 mod window;
 mod writer;
 
@@ -14,8 +17,13 @@ use std::{sync::Arc, time::Instant};
 
 use datastore_adapters::SourceEvent;
 
-pub use self::board::{Board, Published};
-pub(crate) use self::writer::{EVENTS, Writer};
+use self::auditor::Auditor;
+pub(crate) use self::writer::{EVENTS, QUESTIONS, Writer};
+pub use self::{
+    board::{Board, Published},
+    doubts::Doubts,
+    integrity::Integrity,
+};
 use crate::store::{Relist, Store};
 
 /// What the source's events amount to.
@@ -30,6 +38,12 @@ pub struct Feed {
     proof_of_life: Option<Instant>,
     /// What the source last complained about, until it proves the datastore alive.
     complaint: Option<Arc<str>>,
+    /// What of the state is looked at next.
+    auditor: Auditor,
+    /// What was found.
+    integrity: Integrity,
+    /// When damaged entries may be asked for again.
+    ask_at: Option<Instant>,
 }
 
 /// What an event means to those who wait for news.
@@ -44,7 +58,16 @@ pub enum News {
 impl Feed {
     /// A feed that has heard nothing yet.
     pub fn new() -> Self {
-        Self { store: Store::new(0, 0), relist: None, in_sync: false, proof_of_life: None, complaint: None }
+        Self {
+            store: Store::new(0, 0),
+            relist: None,
+            in_sync: false,
+            proof_of_life: None,
+            complaint: None,
+            auditor: Auditor::default(),
+            integrity: Integrity::default(),
+            ask_at: None,
+        }
     }
 
     /// Takes one event that came at `now`.
@@ -58,6 +81,7 @@ impl Feed {
                 self.store.apply(revision, &updates);
                 News::Entries
             }
+            SourceEvent::Reread { items, .. } => self.on_reread(&items),
             SourceEvent::Progress { revision } => {
                 self.store.advance(revision);
                 News::Freshness
@@ -74,9 +98,10 @@ impl Feed {
     pub fn state(&self, beat: u64) -> Published {
         Published {
             view: Arc::new(self.store.view()),
-            in_sync: self.in_sync,
+            in_sync: self.in_sync && self.store.is_whole(),
             proof_of_life: self.proof_of_life,
-            complaint: self.complaint.clone(),
+            complaint: self.complaint.clone().or_else(|| self.damage()),
+            integrity: self.integrity(),
             beat,
         }
     }
@@ -103,8 +128,11 @@ impl Feed {
         };
         match relist.finish(revision) {
             Ok(store) => {
+                let edition = self.store.view().edition();
                 self.store = store;
+                self.store.renew_after(edition);
                 self.in_sync = true;
+                self.auditor.start(now);
                 self.alive(now);
                 tracing::info!(revision, keys = self.store.view().keys(), "in sync with the datastore");
                 News::Entries

@@ -137,6 +137,9 @@ impl Collector for Sizes {
         gauge("last_change_revision", "The revision of the last change", view.last_change() as f64)?;
         gauge("in_sync", "Whether the datastore's whole state is known", f64::from(u8::from(latest.in_sync)))?;
         gauge("upstream_age_seconds", "Since the datastore last proved to be alive", age_seconds)?;
+        let integrity = latest.integrity;
+        let lost = integrity.lost_entries as f64;
+        gauge("lost_entries", "Damaged entries that were not read again yet; until then nobody is served", lost)?;
         let totals = self.clients.totals();
         let mut counter = |name: &str, help: &str, value: u64| {
             let encoder = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
@@ -147,6 +150,10 @@ impl Collector for Sizes {
         counter("snapshots", "Streams that began with a snapshot", totals.snapshots)?;
         counter("resumes", "Streams that went on from the client's position", totals.resumes)?;
         counter("repairs", "Streams that began with the ranges in which the client's state differed", totals.repairs)?;
+        counter("audits", "Times that the state in memory was checked against its digests", integrity.audits)?;
+        counter("damaged_entries", "Entries in memory that were found damaged", integrity.damaged_entries)?;
+        counter("damaged_sums", "Times that digests or the index were found damaged", integrity.damaged_sums)?;
+        counter("reread_entries", "Damaged entries that were read again", integrity.reread_entries)?;
         counter("written_bytes", "Encoded bytes of all entries ever written", view.written_bytes())
     }
 }

@@ -6,7 +6,11 @@
 //!
 //! No I/O, no clock, and no meaning of keys and values: entries are bytes.
 
+mod audit;
+#[cfg(test)]
+pub(crate) mod damage;
 mod entry;
+mod quarantine;
 mod relist;
 mod view;
 
@@ -18,12 +22,14 @@ use std::sync::Arc;
 use imbl::OrdSet;
 use model::{Update, Version};
 
-use self::view::Place;
 pub use self::{
+    audit::{Audit, Damage, End, Slice},
     entry::Entry,
+    quarantine::Wanted,
     relist::Relist,
     view::{Cursor, View},
 };
+use self::{quarantine::Lost, view::Place};
 
 /// Tombstones may always take this much, however small the state: a small cluster that deletes half of itself should
 /// not cost its clients a snapshot.
@@ -42,12 +48,15 @@ pub struct Store {
     tombstones: OrdSet<Place>,
     /// What the tombstones' entries take.
     tombstone_bytes: usize,
+    /// Keys whose entries were damaged and put away. Changed by [`Store::put_away`] and by writes.
+    lost: Lost,
 }
 
 impl Store {
     /// Nothing, before any revision, of a datastore.
     pub fn new(datastore_id: u64, epoch: u64) -> Self {
-        Self { view: View::empty(datastore_id, epoch), tombstones: OrdSet::new(), tombstone_bytes: 0 }
+        let view = View::empty(datastore_id, epoch);
+        Self { view, tombstones: OrdSet::new(), tombstone_bytes: 0, lost: Lost::default() }
     }
 
     /// The present state, immutable.
@@ -111,9 +120,11 @@ impl Store {
     /// Brings one key to what the update says, unless we know something newer.
     fn write(&mut self, update: &Update) {
         let key = update.key.to_string();
+        let was_lost = self.lost.found(&update.key);
         let old = self.view.entries.get(key.as_str()).cloned();
         let is_old_news = old.as_ref().is_some_and(|old| old.revision() >= update.revision);
-        let was_absent = old.as_ref().is_none_or(|old| old.is_tombstone());
+        // Of a lost key's former life readers may know; they must hear of its end.
+        let was_absent = old.as_ref().map_or(!was_lost, |old| old.is_tombstone());
         if is_old_news || (was_absent && update.value.is_none()) {
             return;
         }
@@ -128,6 +139,10 @@ impl Store {
         }
         let entry = Arc::new(entry);
         self.account_addition(&entry);
+        self.place(entry);
+    }
+
+    fn place(&mut self, entry: Arc<Entry>) {
         self.view.index.insert(Place::of(&entry), Arc::clone(&entry));
         self.view.entries.insert(Arc::clone(entry.key()), entry);
     }

@@ -10,9 +10,9 @@ mod message;
 
 use std::time::{Duration, Instant};
 
-use model::{Update, Version};
+use model::{Key, Update, Version};
 
-pub(super) use self::message::{Audit, Audited, Broken, Canceled, Change, Plan, Probe, WatchMessage};
+pub(super) use self::message::{Audit, Audited, Broken, Canceled, Change, Plan, Probe, Reread, WatchMessage};
 use super::{layout, projection::project};
 use crate::SourceEvent;
 
@@ -136,6 +136,25 @@ impl Feed {
         }
         self.silent_at = self.position;
         Err(Broken::Silent(self.position))
+    }
+
+    /// What to read for a reader that lost some keys.
+    pub(super) fn reread(&mut self, keys: Vec<Key>) -> Result<Reread, Broken> {
+        if keys.is_empty() { Err(self.relist(Broken::Lost)) } else { Ok(Reread { at: self.position, keys }) }
+    }
+
+    /// The keys are read again: in the order of the question, none for what does not exist.
+    pub(super) fn reread_done(
+        &mut self,
+        reread: Reread,
+        datastore_id: u64,
+        found: Vec<Option<Change>>,
+    ) -> Result<SourceEvent, Broken> {
+        self.check_identity(datastore_id)?;
+        let Reread { at, keys } = reread;
+        let absent = |key| Update { key, value: None, revision: at };
+        let update = |(key, change): (Key, Option<Change>)| change.and_then(to_update).unwrap_or_else(|| absent(key));
+        Ok(SourceEvent::Reread { revision: at, items: keys.into_iter().zip(found).map(update).collect() })
     }
 
     /// The connection was lost, which says nothing about the position: it holds however long the outage.

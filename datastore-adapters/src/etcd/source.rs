@@ -3,6 +3,7 @@
 
 mod connection;
 
+use model::Key;
 use tokio::sync::mpsc;
 
 use self::connection::{Connection, Ended};
@@ -25,10 +26,14 @@ impl EtcdSource {
         Self { config, next_endpoint: 0, feed: Feed::default(), backoff: Backoff::new() }
     }
 
-    async fn run_until_reader_is_gone(mut self, events: mpsc::Sender<SourceEvent>) {
+    async fn run_until_reader_is_gone(
+        mut self,
+        events: mpsc::Sender<SourceEvent>,
+        mut questions: mpsc::Receiver<Vec<Key>>,
+    ) {
         loop {
             let endpoint = self.endpoint();
-            let reason = match Box::pin(self.attempt(&endpoint, &events)).await {
+            let reason = match Box::pin(self.attempt(&endpoint, &events, &mut questions)).await {
                 Ok(never) => match never {},
                 Err(Ended::ReaderGone) => return,
                 Err(Ended::Failed(reason)) => {
@@ -61,16 +66,17 @@ impl EtcdSource {
         &mut self,
         endpoint: &str,
         events: &mpsc::Sender<SourceEvent>,
+        questions: &mut mpsc::Receiver<Vec<Key>>,
     ) -> Result<std::convert::Infallible, Ended> {
         let client = connection::open(&self.config, endpoint).await?;
-        let mut connection = Connection { client, feed: &mut self.feed, backoff: &mut self.backoff, events };
+        let mut connection = Connection { client, feed: &mut self.feed, backoff: &mut self.backoff, events, questions };
         connection.list_if_need_be().await?;
         connection.watch().await
     }
 }
 
 impl Source for EtcdSource {
-    async fn run(self, events: mpsc::Sender<SourceEvent>) {
-        Box::pin(self.run_until_reader_is_gone(events)).await;
+    async fn run(self, events: mpsc::Sender<SourceEvent>, questions: mpsc::Receiver<Vec<Key>>) {
+        Box::pin(self.run_until_reader_is_gone(events, questions)).await;
     }
 }

@@ -62,5 +62,6 @@ conformance! {
         lists_again_after_compaction_and_clears_nothing
         notices_a_connection_that_went_silent
         proves_progress_past_foreign_writes
+        reads_lost_keys_again
         notices_another_datastore;
 }

@@ -18,6 +18,7 @@ const EVENTS_MAX: usize = 4;
 /// The reader's state.
 pub(super) struct Mirror {
     events: mpsc::Receiver<SourceEvent>,
+    questions: mpsc::Sender<Vec<Key>>,
     running: JoinHandle<()>,
     /// What is there, with the revision that last modified it.
     pub resources: BTreeMap<String, (Bytes, Version)>,
@@ -30,6 +31,8 @@ pub(super) struct Mirror {
     pub lists: usize,
     /// Transactions applied since the first list.
     pub applied: Vec<(Version, Vec<String>)>,
+    /// Answers to questions.
+    pub reread: Vec<(Version, Vec<Update>)>,
     pub unavailable: usize,
     /// Why it was not available, each time.
     pub reasons: Vec<String>,
@@ -38,15 +41,18 @@ pub(super) struct Mirror {
 impl Mirror {
     pub(super) fn of(source: impl Source) -> Self {
         let (sender, events) = mpsc::channel(EVENTS_MAX);
+        let (questions, asked) = mpsc::channel(1);
         Self {
             events,
-            running: tokio::spawn(source.run(sender)),
+            questions,
+            running: tokio::spawn(source.run(sender, asked)),
             resources: BTreeMap::new(),
             listed: None,
             revision: 0,
             datastore_id: 0,
             lists: 0,
             applied: Vec::new(),
+            reread: Vec::new(),
             unavailable: 0,
             reasons: Vec::new(),
         }
@@ -70,6 +76,13 @@ impl Mirror {
 
     pub(super) async fn until_revision(&mut self, revision: Version) {
         self.until(&format!("revision {revision}"), |mirror| mirror.revision >= revision).await;
+    }
+
+    /// Asks for keys again, and waits for the answer.
+    pub(super) async fn ask(&mut self, keys: Vec<Key>) -> (Version, Vec<Update>) {
+        self.questions.send(keys).await.expect("a source never ends by itself");
+        self.until("an answer", |mirror| !mirror.reread.is_empty()).await;
+        self.reread.remove(0)
     }
 
     pub(super) fn value(&self, key: &Key) -> Option<serde_json::Value> {
@@ -108,6 +121,10 @@ impl Mirror {
                 for update in updates {
                     self.set(update);
                 }
+            }
+            SourceEvent::Reread { revision, items } => {
+                assert!(revision <= self.revision, "an answer from {revision} is ahead of {}", self.revision);
+                self.reread.push((revision, items));
             }
             SourceEvent::Progress { revision } => {
                 assert!(self.listed.is_none(), "progress in the middle of a list");

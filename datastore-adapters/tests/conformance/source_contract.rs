@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use datastore_adapters::{Store, Write};
 use etcd_client::{Txn, TxnOp};
-use model::{Key, Kind, Version};
+use model::{Key, Kind, Update, Version};
 use serde_json::{Value, json};
 
 use super::{
@@ -229,6 +229,30 @@ pub(super) async fn proves_progress_past_foreign_writes(peer: Peer) {
     let next = store.delete(&tier("b"), None).await.unwrap();
     mirror.until_revision(next).await;
     assert_eq!(mirror.applied, [(next, vec!["Tier/b".to_owned()])]);
+}
+
+pub(super) async fn reads_lost_keys_again(peer: Peer) {
+    let store = peer.store().await;
+    let written = store.transact(vec![put("a", 1), put("b", 1)]).await.unwrap();
+    let mut mirror = Mirror::of(peer.source());
+    mirror.until_listed().await;
+    let last = store.transact(vec![put("b", 2)]).await.unwrap();
+    mirror.until_revision(last).await;
+    let (revision, items) = mirror.ask(vec![tier("b"), tier("never-there"), tier("a")]).await;
+    assert_eq!(revision, mirror.revision);
+    let found: Vec<_> = items.iter().map(|item| (item.key.name(), item.value.is_some(), item.revision)).collect();
+    assert_eq!(found, [("b", true, last), ("never-there", false, revision), ("a", true, written)]);
+    assert_eq!(mirror.value(&tier("b")).unwrap()["spec"]["order"], json!(2));
+    assert_eq!(items[0].value.as_ref(), Some(&mirror.resources["Tier/b"].0), "as it was told before");
+
+    // What comes after an answer is told as before.
+    let next = store.delete(&tier("a"), None).await.unwrap();
+    mirror.until_revision(next).await;
+    assert_eq!(
+        mirror.ask(vec![tier("a")]).await.1,
+        [Update { key: tier("a"), value: None, revision: mirror.revision }]
+    );
+    assert_eq!((mirror.lists, mirror.unavailable), (1, 0));
 }
 
 pub(super) async fn notices_another_datastore(mut peer: Peer) {

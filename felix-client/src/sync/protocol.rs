@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use model::{
     Key, Update, Version,
-    digest::{Digest, EntryHash, RangeSet},
+    digest::{Digest, EntryHash, RangeSet, Ranges},
 };
 use proto::sync::v1::{Batch, Begin, Checkpoint, Entry, GoAway, Position, begin};
 
@@ -130,9 +130,15 @@ pub(super) struct Cut {
 }
 
 impl Protocol {
-    /// Where the client stands: what the next subscription asks to resume from.
+    /// Where the client stands: what the next subscription asks to resume from. Revision 0 where it can resume from
+    /// nothing because a digest disagreed: that tells the server to look at its own state too.
     pub(super) fn position(&self) -> Option<Position> {
-        let held = self.held.filter(|_| self.doubt != Doubt::Everything)?;
+        if self.doubt == Doubt::Everything {
+            let digest = Digest::default().to_bytes().to_vec().into();
+            let ranges = Ranges::default().to_bytes().into();
+            return Some(Position { datastore_id: 0, revision: 0, digest, ranges, compare: true });
+        }
+        let held = self.held?;
         Some(Position {
             datastore_id: held.datastore_id,
             revision: held.revision,

@@ -12,7 +12,7 @@ use datastore_adapters::{
     EtcdConfig, EtcdSource, EtcdStore, Source, SourceEvent, Store as _,
     embedded::{self, Engine},
 };
-use model::{Kind, Update};
+use model::{Key, Kind, Update};
 use pki::{
     Files, Peers,
     development::{Authority, Request},
@@ -107,7 +107,7 @@ struct Faulty {
 }
 
 impl Source for Faulty {
-    async fn run(self, events: mpsc::Sender<SourceEvent>) {
+    async fn run(self, events: mpsc::Sender<SourceEvent>, questions: mpsc::Receiver<Vec<Key>>) {
         let (honest, mut received) = mpsc::channel(EVENTS);
         // Times are noted where events come in, so that a delayed one does not delay the next one twice.
         let (timed, mut due) = mpsc::channel(EVENTS);
@@ -131,7 +131,7 @@ impl Source for Faulty {
                 }
             }
         };
-        tokio::join!(self.honest.run(honest), stamp, pass);
+        tokio::join!(self.honest.run(honest, questions), stamp, pass);
     }
 }
 

@@ -71,6 +71,16 @@ impl Default for Ranges {
 pub struct RangeSet([u8; RANGES / 8]);
 
 impl RangeSet {
+    /// All of them.
+    pub fn all() -> Self {
+        Self([u8::MAX; RANGES / 8])
+    }
+
+    /// Those that are in one of the two.
+    pub fn union(self, other: Self) -> Self {
+        Self(std::array::from_fn(|byte| self.0[byte] | other.0[byte]))
+    }
+
     /// Whether a range is one of them.
     pub fn contains(&self, range: u8) -> bool {
         self.0[usize::from(range / 8)] & (1 << (range % 8)) != 0
@@ -136,6 +146,8 @@ mod tests {
         let set: RangeSet = [0, 7, 8, 255].into_iter().collect();
         assert_eq!(RangeSet::from_bytes(&set.to_bytes()), Some(set));
         assert_eq!(set.len(), 4);
+        assert_eq!(set.union([1, 7].into_iter().collect()).len(), 5);
+        assert_eq!((RangeSet::all().len(), set.union(RangeSet::all())), (RANGES, RangeSet::all()));
         assert_eq!(RangeSet::from_bytes(&[0; 31]), None);
     }
 }

@@ -25,6 +25,7 @@ pub(super) struct Cache {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Range {
     epoch: u64,
+    edition: u64,
     from: Cursor,
     tombstones_after: Version,
     ranges: Option<RangeSet>,
@@ -75,6 +76,7 @@ impl Range {
     fn of(view: &View, wanted: &Wanted, end: End) -> Self {
         Self {
             epoch: view.epoch(),
+            edition: view.edition(),
             from: wanted.cursor.clone(),
             tombstones_after: wanted.tombstones_after,
             ranges: wanted.ranges,

@@ -8,6 +8,7 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, futures::OwnedNotified};
 
+use super::Integrity;
 use crate::{session::Drain, store::View};
 
 /// The state as of one moment.
@@ -21,6 +22,8 @@ pub struct Published {
     pub proof_of_life: Option<Instant>,
     /// What the source last complained about, until it proves the datastore alive.
     pub complaint: Option<Arc<str>>,
+    /// What audits of the state in memory found.
+    pub integrity: Integrity,
     /// Counts the writer's regular beats, which go on whether there is news or not.
     pub beat: u64,
 }

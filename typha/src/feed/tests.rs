@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use model::{Key, Kind, Update, Version};
+use model::{Key, Kind, Update, Version, digest::RangeSet};
 
 use super::*;
+use crate::store::damage::flip;
 
 fn put(name: &str, revision: Version) -> Update {
     let key = Key::global(Kind::Tier, name);
@@ -77,4 +78,118 @@ fn events_out_of_order_do_no_harm() {
     feed.on(SourceEvent::InitDone { revision: 4 }, now);
     feed.on(SourceEvent::InitItems(vec![put("a", 1)]), now);
     assert_eq!((feed.state(0).in_sync, feed.state(0).view.keys()), (false, 0));
+}
+
+/// A feed that listed a thousand tiers at revision 1000.
+fn listed(now: Instant) -> Feed {
+    let mut feed = Feed::new();
+    list(&mut feed, 1000, (1..=1000).map(|number| put(&format!("tier-{number}"), number)).collect(), now);
+    feed
+}
+
+/// Lets time pass until a round has ended; how many slices it took, and whether anything was to be published.
+fn round(feed: &mut Feed) -> (usize, bool, Instant) {
+    let (audits, mut slices, mut is_news) = (feed.state(0).integrity.audits, 0, false);
+    loop {
+        let now = feed.audit_due().expect("an audit is due");
+        slices += 1;
+        is_news |= feed.audit(now) == News::Entries;
+        if feed.state(0).integrity.audits > audits {
+            return (slices, is_news, now);
+        }
+    }
+}
+
+#[test]
+fn the_state_is_looked_at_every_few_minutes() {
+    let now = Instant::now();
+    assert_eq!(Feed::new().audit_due(), None, "there is nothing to look at");
+    let mut feed = listed(now);
+    let first = feed.audit_due().expect("an audit is due");
+    assert!(first >= now + Duration::from_mins(1), "not right after a list");
+    let (slices, is_news, end) = round(&mut feed);
+    assert_eq!((slices, is_news), (2, false));
+    assert!(end - first < Duration::from_secs(1));
+    assert_eq!(feed.audit_due(), Some(end + (first - now)));
+}
+
+#[test]
+fn damage_withdraws_the_state_until_the_datastore_has_told_the_keys_again() {
+    let now = Instant::now();
+    let mut feed = listed(now);
+    let view = feed.state(0).view;
+    for name in ["Tier/tier-7", "Tier/tier-8"] {
+        flip(view.get(name).expect("it is there").encoded().last().expect("bytes"));
+    }
+    let (_, is_news, now) = round(&mut feed);
+    assert!(is_news);
+    let state = feed.state(0);
+    assert_eq!((state.in_sync, state.integrity.damaged_entries, state.integrity.lost_entries), (false, 2, 2));
+    assert!(state.complaint.is_some_and(|complaint| complaint.contains("2 entries")));
+    assert_ne!(state.view.edition(), view.edition(), "nothing that was made of it counts");
+
+    let question = feed.question(now).expect("the source is asked");
+    assert_eq!(question.iter().map(Key::name).collect::<Vec<_>>(), ["tier-7", "tier-8"]);
+    assert_eq!(feed.question(now), None, "not twice at once");
+    assert!(feed.question(feed.question_due(now).expect("there may be no answer")).is_some());
+    feed.on(SourceEvent::Reread { revision: 1000, items: vec![put("tier-7", 7)] }, now);
+    assert!(!feed.state(0).in_sync);
+    feed.on(SourceEvent::Reread { revision: 1000, items: vec![put("tier-8", 8)] }, now);
+    let state = feed.state(0);
+    assert_eq!((state.in_sync, state.integrity.reread_entries, state.complaint), (true, 2, None));
+    assert_eq!((state.view.digest(), state.view.epoch()), (view.digest(), view.epoch()), "clients go on");
+    assert!(feed.audit_due().expect("again soon") < now + Duration::from_mins(1));
+}
+
+#[test]
+fn a_complaint_is_looked_into_at_once_and_many_are_one() {
+    let now = Instant::now();
+    let mut feed = listed(now);
+    let view = feed.state(0).view;
+    let entry = view.get("Tier/tier-7").expect("it is there");
+    flip(entry.encoded().last().expect("bytes"));
+    feed.complain([entry.range().wrapping_add(1)].into_iter().collect(), 1, now);
+    feed.complain([entry.range()].into_iter().collect(), 2, now);
+    assert_eq!(feed.audit_due(), Some(now));
+    let (slices, is_news, end) = round(&mut feed);
+    assert_eq!((slices, is_news), (1, true));
+    assert_eq!((feed.state(0).integrity.settled, feed.state(0).integrity.damaged_entries), (2, 1));
+
+    // The next one has to wait: clients' own damage makes them complain too.
+    feed.complain(RangeSet::all(), 3, end);
+    assert!(feed.audit_due().is_some_and(|due| due >= now + Duration::from_secs(1)));
+}
+
+#[test]
+fn a_complaint_without_damage_makes_everything_anew_that_was_made_for_clients() {
+    let now = Instant::now();
+    let mut feed = listed(now);
+    let before = feed.state(0).view;
+    feed.complain(RangeSet::all(), 1, now);
+    assert!(round(&mut feed).1);
+    let state = feed.state(0);
+    assert_eq!((state.in_sync, state.integrity.settled), (true, 1));
+    assert_ne!(state.view.edition(), before.edition());
+    list(&mut feed, 1001, vec![put("a", 1)], now);
+    assert!(feed.state(0).view.edition() > before.edition(), "a list does not bring the old edition back");
+}
+
+#[test]
+fn damage_during_a_list_is_damage_of_what_the_list_leads_to() {
+    let now = Instant::now();
+    let mut feed = listed(now);
+    let items: Vec<_> = (1..=1000).map(|number| put(&format!("tier-{number}"), number)).collect();
+    feed.on(SourceEvent::Init { datastore_id: 1 }, now);
+    feed.on(SourceEvent::InitItems(items[..500].to_vec()), now);
+    for name in ["Tier/tier-7", "Tier/tier-700"] {
+        flip(feed.state(0).view.get(name).expect("it is there").encoded().last().expect("bytes"));
+    }
+    let (_, _, now) = round(&mut feed);
+    feed.on(SourceEvent::InitItems(items[500..].to_vec()), now);
+    feed.on(SourceEvent::InitDone { revision: 1001 }, now);
+    assert_eq!(feed.state(0).integrity.lost_entries, 1, "the list had told one of them before");
+    assert_eq!(feed.question(now).expect("the source is asked").len(), 1);
+    feed.on(SourceEvent::Reread { revision: 1001, items: vec![put("tier-7", 7)] }, now);
+    let state = feed.state(0);
+    assert_eq!((state.in_sync, state.view.keys()), (true, 1000));
 }

@@ -6,12 +6,13 @@ use std::{
 };
 
 use datastore_adapters::SourceEvent;
+use model::Key;
 use tokio::{
     sync::mpsc,
     time::{MissedTickBehavior, interval, sleep_until},
 };
 
-use super::{Board, Feed, News, Published, window::Window};
+use super::{Board, Doubts, Feed, News, Published, window::Window};
 use crate::batch::Batches;
 
 /// How often clients hear of the datastore's age and of progress that changed nothing, and how finely waits of sessions
@@ -21,6 +22,9 @@ pub(crate) const BEAT: Duration = Duration::from_secs(5);
 /// Events that may wait for the writer. A part of a list holds up to a thousand entries, so this bounds what a fast
 /// datastore can pile up, and is deep enough for a burst of transactions.
 pub(crate) const EVENTS: usize = 64;
+
+/// Questions for lost keys that may wait for the source. One is asked at a time, and asked again later.
+pub(crate) const QUESTIONS: usize = 1;
 
 /// The feed's shell.
 pub(crate) struct Writer {
@@ -35,11 +39,12 @@ pub(crate) struct Writer {
     is_stale: bool,
     board: Arc<Board>,
     batches: Arc<Batches>,
+    doubts: Arc<Doubts>,
 }
 
 impl Writer {
     /// A writer, and the board that it publishes on.
-    pub(crate) fn new(batches: Arc<Batches>, stale_after: Duration) -> (Self, Arc<Board>) {
+    pub(crate) fn new(batches: Arc<Batches>, doubts: Arc<Doubts>, stale_after: Duration) -> (Self, Arc<Board>) {
         let feed = Feed::new();
         let board = Arc::new(Board::new(feed.state(0)));
         let writer = Self {
@@ -51,20 +56,26 @@ impl Writer {
             is_stale: false,
             board: Arc::clone(&board),
             batches,
+            doubts,
         };
         (writer, board)
     }
 
     /// Runs until the source ends.
-    pub(crate) async fn run(mut self, mut events: mpsc::Receiver<SourceEvent>) {
+    pub(crate) async fn run(mut self, mut events: mpsc::Receiver<SourceEvent>, questions: mpsc::Sender<Vec<Key>>) {
+        let doubts = Arc::clone(&self.doubts);
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let (due, stale_at) = (self.due, self.stale_at());
+            let (audit_at, ask_at) = (self.feed.audit_due(), self.feed.question_due(Instant::now()));
             tokio::select! {
                 biased;
                 () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => self.publish(),
                 () = sleep_until(stale_at.unwrap_or_else(Instant::now).into()), if stale_at.is_some() => self.grow_stale(),
+                () = sleep_until(audit_at.unwrap_or_else(Instant::now).into()), if audit_at.is_some() => self.audit(&questions),
+                () = sleep_until(ask_at.unwrap_or_else(Instant::now).into()), if ask_at.is_some() => self.ask(&questions),
+                complaint = doubts.next() => self.feed.complain(complaint.ranges, complaint.number, Instant::now()),
                 _ = beat.tick() => self.beat(),
                 event = events.recv() => match event {
                     Some(event) => self.on(event),
@@ -82,6 +93,21 @@ impl Writer {
         if self.is_stale && self.feed.proof_of_life == Some(now) {
             self.is_stale = false;
             tracing::info!("the datastore is alive again");
+        }
+    }
+
+    /// What is damaged is withdrawn at once, and asked for.
+    fn audit(&mut self, questions: &mpsc::Sender<Vec<Key>>) {
+        if self.feed.audit(Instant::now()) == News::Entries {
+            self.publish();
+            self.ask(questions);
+        }
+    }
+
+    fn ask(&mut self, questions: &mpsc::Sender<Vec<Key>>) {
+        if let Some(question) = self.feed.question(Instant::now()) {
+            // A source that has not taken the last one yet gets this one with the next attempt.
+            let _ = questions.try_send(question);
         }
     }
 

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use model::{Update, Version};
 
-use super::{Entry, Store};
+use super::{Damage, Entry, Store};
 
 /// A list that is being received. The store it started from is not touched until [`Relist::finish`]: what was true stays
 /// in force, and a list that breaks off is dropped with what it brought.
@@ -12,6 +12,8 @@ pub struct Relist {
     store: Store,
     /// The keys that were listed.
     marked: HashSet<Arc<str>>,
+    /// Whether entries were put away since the list began.
+    has_lost: bool,
 }
 
 impl Relist {
@@ -19,7 +21,7 @@ impl Relist {
     pub fn start(store: &Store, datastore_id: u64) -> Self {
         let is_same = store.datastore_id() == datastore_id;
         let store = if is_same { store.clone() } else { Store::new(datastore_id, store.epoch() + 1) };
-        Self { store, marked: HashSet::new() }
+        Self { store, marked: HashSet::new(), has_lost: false }
     }
 
     /// Takes a part of the list. A key whose listed revision is known keeps its place in the index.
@@ -38,6 +40,12 @@ impl Relist {
         self.marked.insert(known.unwrap_or_else(|| key.into()));
     }
 
+    /// Damage was found in the state that the list started from.
+    pub fn put_away(&mut self, damaged: &[Damage]) {
+        self.has_lost = true;
+        self.store.put_away(damaged);
+    }
+
     /// The list is complete as of `revision`: what was not listed does not exist. The result is the store to go on
     /// with.
     pub fn finish(mut self, revision: Version) -> Result<Store, ListIsOlder> {
@@ -46,6 +54,10 @@ impl Relist {
             return Err(ListIsOlder { revision, current });
         }
         self.sweep(revision);
+        // What a list brought before its store lost something, only another list can bring again.
+        let is_list_needed = self.has_lost && self.store.is_list_needed();
+        let Self { store, marked, .. } = &mut self;
+        store.bury_lost(revision, is_list_needed, |key| marked.contains(key));
         // What happened between the last commit and the list is known only by its result: digests in between are not.
         self.store.view.digests.clear();
         self.store.commit(revision);

@@ -17,6 +17,8 @@ pub struct View {
     pub(super) datastore_id: u64,
     /// Counts the lines of history; see [`View::epoch`].
     pub(super) epoch: u64,
+    /// Counts what was made anew of the same state; see [`View::edition`].
+    pub(super) edition: u64,
     /// Up to where the state is complete.
     pub(super) revision: Version,
     /// Of all entries that are not tombstones.
@@ -59,6 +61,7 @@ impl View {
         Self {
             datastore_id,
             epoch,
+            edition: 0,
             revision: 0,
             digest: Digest::default(),
             ranges: Ranges::default(),
@@ -81,6 +84,12 @@ impl View {
     /// had to be written behind readers' backs. A reader carries nothing over from one to the next.
     pub fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// Counts the times that entries may have become other bytes without a change, since something was damaged. Readers
+    /// go on, but what was made of another edition's bytes is not to be used.
+    pub fn edition(&self) -> u64 {
+        self.edition
     }
 
     /// Up to which revision the state is complete.
@@ -111,6 +120,14 @@ impl View {
     /// How many keys exist.
     pub fn keys(&self) -> usize {
         self.keys
+    }
+
+    /// How many keys of a kind exist. Looks at each of them.
+    pub fn count(&self, kind: &str) -> usize {
+        let first: Arc<str> = format!("{kind}/").into();
+        // The byte after the slash.
+        let after: Arc<str> = format!("{kind}0").into();
+        self.entries.range(first..after).filter(|(_, entry)| !entry.is_tombstone()).count()
     }
 
     /// What the encoded entries of existing keys take.

@@ -1,7 +1,7 @@
 //! What goes into the [`Feed`](super::Feed) and what comes out of it, apart from events.
 
 use bytes::Bytes;
-use model::Version;
+use model::{Key, Version};
 
 /// A key as etcd reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +74,15 @@ pub(in crate::etcd) struct Audited {
     pub keys: u64,
 }
 
+/// Keys to read again, all at one revision: where the watch stands, so that the answer is not ahead of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::etcd) struct Reread {
+    /// The revision.
+    pub at: Version,
+    /// The keys.
+    pub keys: Vec<Key>,
+}
+
 /// Why this connection is of no more use. The next one follows [`super::Feed::plan`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::etcd) enum Broken {
@@ -83,6 +92,9 @@ pub(in crate::etcd) enum Broken {
     /// It is another datastore than before, or it was set back.
     #[error("the datastore is not the one it was (it was restored or replaced); listing again")]
     Replaced,
+    /// The reader lost what it had.
+    #[error("the reader lost entries and does not know which; listing again")]
+    Lost,
     /// The watch withheld changes.
     #[error("the watch stayed silent about changes after revision {0}; starting it again")]
     Silent(Version),

@@ -1,6 +1,7 @@
 //! The list-and-watch protocol, message by message.
 
 use bytes::Bytes;
+use model::Kind;
 
 use super::*;
 
@@ -253,4 +254,29 @@ fn what_the_state_already_reflects_is_dropped_when_it_arrives_late() {
     assert_eq!(short(feed.watched(events(vec![create("c", 11), delete("c", 12), put("a", 14)])).unwrap()), ["14: +a"]);
     let (audit, _) = suspect(&mut feed, Instant::now(), 15);
     assert!(feed.audited(audit, Audited { revision: 15, modified: 0, keys: 2 }).is_ok(), "nor are they counted");
+}
+
+#[test]
+fn lost_keys_are_read_where_the_watch_stands() {
+    let mut feed = listed();
+    let keys = vec![Key::global(Kind::Tier, "b"), Key::global(Kind::Tier, "gone")];
+    let reread = feed.reread(keys.clone()).unwrap();
+    assert_eq!(reread, Reread { at: 10, keys: keys.clone() });
+    feed.watched(events(vec![put("b", 11)])).unwrap();
+    let SourceEvent::Reread { revision, items } =
+        feed.reread_done(reread.clone(), CLUSTER, vec![Some(put("b", 9)), None]).unwrap()
+    else {
+        panic!()
+    };
+    let found: Vec<_> = items.iter().map(|item| (&item.key, item.value.is_some(), item.revision)).collect();
+    assert_eq!((revision, found), (10, vec![(&keys[0], true, 9), (&keys[1], false, 10)]));
+    assert_eq!(feed.reread_done(reread, CLUSTER + 1, vec![None, None]), Err(Broken::Replaced));
+    assert_eq!(feed.plan(), Plan::List);
+}
+
+#[test]
+fn a_reader_that_does_not_know_what_it_lost_gets_a_list() {
+    let mut feed = listed();
+    assert_eq!(feed.reread(Vec::new()), Err(Broken::Lost));
+    assert_eq!(feed.plan(), Plan::List);
 }

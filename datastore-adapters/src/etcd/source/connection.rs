@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use etcd_client::{Client, GetOptions, GetResponse, KvClient, Txn, TxnOp, TxnOpResponse, WatchOptions, WatchStream};
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use model::Version;
+use model::{Key, Version};
 use tokio::{sync::mpsc, time::timeout};
 
 use crate::{
@@ -13,8 +13,8 @@ use crate::{
     etcd::{
         EtcdConfig,
         error::{describe, is_about_the_message, is_compacted},
-        feed::{Audit, Audited, Broken, Feed, Plan, Probe},
-        layout::{PREFIXES, WATCH_RANGE},
+        feed::{Audit, Audited, Broken, Change, Feed, Plan, Probe, Reread},
+        layout::{self, PREFIXES, WATCH_RANGE},
         wire::{header, prefix_end, present, signed, successor, to_message},
     },
 };
@@ -38,12 +38,15 @@ pub(super) struct Connection<'a> {
     pub(super) feed: &'a mut Feed,
     pub(super) backoff: &'a mut Backoff,
     pub(super) events: &'a mpsc::Sender<SourceEvent>,
+    /// What the reader asks.
+    pub(super) questions: &'a mut mpsc::Receiver<Vec<Key>>,
 }
 
 /// What is asked beside the watch.
 enum Question {
     Revision(Probe),
     Compare(Audit),
+    Keys(Reread),
 }
 
 /// What etcd answers.
@@ -51,6 +54,10 @@ enum Answer {
     /// With the datastore's identity and revision.
     Revision(Probe, u64, Version),
     Compared(Audit, Audited),
+    /// With the datastore's identity.
+    Keys(Reread, u64, Vec<Option<Change>>),
+    /// The revision to read at is gone.
+    Nothing,
 }
 
 /// Why an attempt ended.
@@ -130,7 +137,7 @@ impl Connection<'_> {
     /// Follows the changes until something goes wrong.
     pub(super) async fn watch(&mut self) -> Result<std::convert::Infallible, Ended> {
         let mut stream = self.start_watch().await?;
-        // At most one request is under way, beside the watch: a slow answer must not hold back changes.
+        // At most one request of each kind is under way, beside the watch: a slow answer must not hold back changes.
         let mut requests = FuturesUnordered::new();
         let mut ticks = tokio::time::interval(PROBE_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -147,6 +154,9 @@ impl Connection<'_> {
                     if let Some(audit) = self.answered(answer?).await? {
                         requests.push(ask(self.kv(), Question::Compare(audit)));
                     }
+                }
+                Some(keys) = self.questions.recv(), if requests.len() < 2 => {
+                    requests.push(ask(self.kv(), Question::Keys(self.feed.reread(keys)?)));
                 }
                 () = self.events.closed() => return Err(Ended::ReaderGone),
             }
@@ -179,6 +189,11 @@ impl Connection<'_> {
                 }
                 Ok(None)
             }
+            Answer::Keys(reread, datastore_id, found) => {
+                self.events.send(self.feed.reread_done(reread, datastore_id, found)?).await?;
+                Ok(None)
+            }
+            Answer::Nothing => Ok(None),
         }
     }
 
@@ -219,7 +234,24 @@ async fn ask(mut kv: KvClient, question: Question) -> Result<Answer, Ended> {
             Ok(Answer::Revision(probe, datastore_id, revision))
         }
         Question::Compare(audit) => Ok(Answer::Compared(audit, compare(kv, audit).await?)),
+        Question::Keys(keys) => reread(kv, keys).await,
     }
+}
+
+/// Reads keys one by one, which is what a few damaged ones are worth.
+async fn reread(mut kv: KvClient, reread: Reread) -> Result<Answer, Ended> {
+    let (mut identity, mut found) = (0, Vec::with_capacity(reread.keys.len()));
+    for key in &reread.keys {
+        let options = GetOptions::new().with_revision(signed(reread.at));
+        let mut answer = match answered(REQUEST_TIMEOUT, kv.get(layout::path(key), Some(options))).await? {
+            // The reader asks again, and by then the watch has moved on.
+            Err(error) if is_compacted(&error) => return Ok(Answer::Nothing),
+            answer => answer?,
+        };
+        identity = header(answer.header()).0;
+        found.push(present(&mut answer).pop());
+    }
+    Ok(Answer::Keys(reread, identity, found))
 }
 
 /// The number of our keys modified since, and of all, at one revision: one transaction of reads.

@@ -68,6 +68,14 @@ impl Source {
         put.chain(gone).map(|entry| Batch { entries: vec![entry], ..Batch::default() }).collect()
     }
 
+    /// What typha would send to a client that says that it stands here.
+    fn answer(&self, position: Option<Position>, to: Version) -> Vec<Batch> {
+        match position.filter(|position| position.revision > 0) {
+            Some(position) if position.compare => self.repair(&position, to),
+            position => self.stream(position.as_ref(), to),
+        }
+    }
+
     /// A stream as typha would send it, from a client's position to a revision.
     fn stream(&self, position: Option<&Position>, to: Version) -> Vec<Batch> {
         let (mode, from) = match position {
@@ -332,11 +340,7 @@ proptest! {
                     let to = source.revision().saturating_sub(u64::from(behind));
                     // A replica that is behind knows nothing of a later position, and sends a snapshot.
                     let position = protocol.position().filter(|position| position.revision <= to);
-                    let stream = match &position {
-                        Some(position) if position.compare => source.repair(position, to),
-                        _ => source.stream(position.as_ref(), to),
-                    };
-                    let stream = with_faults(stream, cut_after, repeat, flip);
+                    let stream = with_faults(source.answer(position, to), cut_after, repeat, flip);
                     // Errors are the client's defence; `take` checks what got through.
                     let _ = feed(&mut protocol, &mut consumer, &source, stream);
                     protocol.closed();
@@ -345,11 +349,7 @@ proptest! {
         }
         // Damage is found, compared, and where that is not enough everything comes anew.
         for _ in 0..3 {
-            let position = protocol.position();
-            let stream = match &position {
-                Some(position) if position.compare => source.repair(position, source.revision()),
-                _ => source.stream(position.as_ref(), source.revision()),
-            };
+            let stream = source.answer(protocol.position(), source.revision());
             let _ = feed(&mut protocol, &mut consumer, &source, stream);
         }
         prop_assert_eq!(&consumer.state, &source.states[source.revision() as usize]);

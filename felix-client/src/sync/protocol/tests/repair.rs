@@ -88,7 +88,8 @@ fn a_repair_that_disagrees_too_leads_to_a_snapshot() {
     repair.drain(1..repair.len() - 1);
     repair[0].begin.as_mut().unwrap().ranges = RangeSet::default().to_bytes().to_vec().into();
     assert!(feed(&mut protocol, &mut consumer, &source, repair).is_err());
-    assert!(protocol.position().is_none());
+    let position = protocol.position().expect("it complains");
+    assert_eq!((position.revision, position.compare), (0, true));
     let resumed = protocol.on_batch(source.begin(begin::Mode::Resume));
     assert!(matches!(resumed, Err(ProtocolError::UnaskedResume { .. })));
     feed(&mut protocol, &mut consumer, &source, source.stream(None, 4)).unwrap();

@@ -1,0 +1,116 @@
+//! When the state in memory is looked at: all of it every few minutes, and what a client complains of at once.
+//!
+//! Pure: the time comes in, slices come out. The slices of a round are spread, so that it never takes more than a
+//! fraction of a core.
+
+use std::time::{Duration, Instant};
+
+use model::digest::RangeSet;
+
+use crate::store::{Audit, End, Slice, View};
+
+/// From the end of a round to the next. A round over 500,000 keys takes half a second of CPU; damage that no client
+/// meets earlier is found within this.
+const ROUND_EVERY: Duration = Duration::from_mins(5);
+
+/// From one slice of a round, of a millisecond, to the next: a fifth of a core at most.
+const SLICE_EVERY: Duration = Duration::from_millis(5);
+
+/// From a round that found something to the next. What damaged one entry may have damaged others since.
+const AFTER_DAMAGE: Duration = Duration::from_secs(5);
+
+/// From a complaint's round to the next complaint's. Clients' own damage makes them complain too, and however many do,
+/// the cost stays bounded.
+const COMPLAINTS_EVERY: Duration = Duration::from_secs(1);
+
+/// Decides what is looked at next.
+#[derive(Default)]
+pub(super) struct Auditor {
+    /// The round under way.
+    round: Option<Round>,
+    /// When the next slice or round is due; none before the first state.
+    due: Option<Instant>,
+    /// What clients complained of and no round covers yet.
+    complaint: Option<Complaint>,
+    /// When the last complaint's round began.
+    heard_at: Option<Instant>,
+}
+
+struct Round {
+    audit: Audit,
+    has_damage: bool,
+    /// The complaint that it is about.
+    complaint: Option<u64>,
+}
+
+/// Ranges that clients doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Complaint {
+    /// Where their digests and ours differ.
+    pub(super) ranges: RangeSet,
+    /// The number of the newest complaint.
+    pub(super) number: u64,
+}
+
+/// What a slice amounts to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) slice: Slice,
+    /// The complaint that is settled by it.
+    pub(super) settled: Option<u64>,
+}
+
+impl Auditor {
+    /// The first state is complete.
+    pub(super) fn start(&mut self, now: Instant) {
+        self.due.get_or_insert(now + ROUND_EVERY);
+    }
+
+    /// When [`Self::slice`] is to be called next.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// A client complains: a round of the ranges that it names begins as soon as the bounds allow.
+    pub(super) fn complain(&mut self, complaint: Complaint, now: Instant) {
+        let ranges = self.complaint.map_or(complaint.ranges, |earlier| earlier.ranges.union(complaint.ranges));
+        self.complaint = Some(Complaint { ranges, ..complaint });
+        let earliest = self.may_hear_at(now);
+        if self.round.is_none() {
+            self.due = self.due.map(|due| due.min(earliest));
+        }
+    }
+
+    /// Looks at the next slice.
+    pub(super) fn slice(&mut self, view: &View, now: Instant) -> Finding {
+        let round = self.round.get_or_insert_with(|| {
+            let complaint = self.complaint.take();
+            if complaint.is_some() {
+                self.heard_at = Some(now);
+            }
+            let ranges = complaint.map_or_else(RangeSet::all, |complaint| complaint.ranges);
+            let audit = Audit::start(view.clone(), ranges);
+            Round { audit, has_damage: false, complaint: complaint.map(|complaint| complaint.number) }
+        });
+        let slice = round.audit.slice();
+        round.has_damage |= !slice.damaged.is_empty() || slice.end == Some(End::SumsDiffer);
+        let mut finding = Finding { slice, settled: None };
+        self.due = Some(now + SLICE_EVERY);
+        if finding.slice.end.is_some()
+            && let Some(round) = self.round.take()
+        {
+            finding.settled = round.complaint;
+            self.due = Some(self.after(round.has_damage, now));
+        }
+        finding
+    }
+
+    fn after(&self, has_damage: bool, now: Instant) -> Instant {
+        let regular = now + if has_damage { AFTER_DAMAGE } else { ROUND_EVERY };
+        if self.complaint.is_some() { regular.min(self.may_hear_at(now)) } else { regular }
+    }
+
+    fn may_hear_at(&self, now: Instant) -> Instant {
+        self.heard_at.map_or(now, |heard_at| now.max(heard_at + COMPLAINTS_EVERY))
+    }
+}
