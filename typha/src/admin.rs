@@ -12,6 +12,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 
 use crate::{
+    admission::AdmissionStatus,
     clients::{Acks, ClientStatus},
     feed::Published,
     server::Shared,
@@ -42,6 +43,7 @@ struct Status {
     obstacles: Vec<String>,
     complaint: Option<String>,
     acks: Acks,
+    admission: AdmissionStatus,
 }
 
 impl Admin {
@@ -105,6 +107,7 @@ async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
         obstacles: obstacles(&shared, &latest, now),
         complaint: latest.complaint.as_deref().map(str::to_owned),
         acks: shared.clients.acks(latest.view.last_change()),
+        admission: shared.admission.status(),
     })
 }
 

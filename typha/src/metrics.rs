@@ -1,6 +1,8 @@
 //! What Prometheus can scrape. Counters are registered once here; sizes are read when they are scraped, so they cannot
 //! be forgotten.
 
+mod admission;
+
 use std::{
     fmt,
     sync::Arc,
@@ -20,7 +22,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::{clients::Clients, feed::Board};
+use self::admission::AdmissionSizes;
+use crate::{admission::Admission, clients::Clients, feed::Board};
 
 /// The metrics of a server.
 pub(crate) struct Metrics {
@@ -45,13 +48,19 @@ pub(crate) struct Handshake {
 
 impl Metrics {
     /// Registers everything.
-    pub(crate) fn new(board: Arc<Board>, clients: Arc<Clients>, tls: Arc<ServerTls>) -> Self {
+    pub(crate) fn new(
+        board: Arc<Board>,
+        clients: Arc<Clients>,
+        admission: Arc<Admission>,
+        tls: Arc<ServerTls>,
+    ) -> Self {
         let mut registry = Registry::with_prefix("typha");
         let rejections = Family::default();
         registry.register("rejections", "Connections and requests turned away, by reason", rejections.clone());
         let handshakes = Family::default();
         registry.register("handshakes", "TLS handshakes that succeeded, by kind", handshakes.clone());
         registry.register_collector(Box::new(Sizes { board, clients }));
+        registry.register_collector(Box::new(AdmissionSizes { admission }));
         registry.register_collector(Box::new(Certificates { tls }));
         Self { registry, rejections, handshakes }
     }

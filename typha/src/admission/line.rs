@@ -191,7 +191,10 @@ impl Line {
             self.waiting_bytes -= place.share_bytes;
             self.waiting.remove(&turn);
             self.called.push(number);
-            self.totals.admitted += 1;
+            match place.demand.need {
+                Need::Repair => self.totals.admitted_repairs += 1,
+                Need::Snapshot => self.totals.admitted_snapshots += 1,
+            }
             self.totals.peak_bytes = self.totals.peak_bytes.max(self.used_bytes);
         }
     }

@@ -15,8 +15,10 @@ pub struct AdmissionStatus {
     pub waiting_repairs: usize,
     /// Clients that wait for a snapshot.
     pub waiting_snapshots: usize,
-    /// Clients ever admitted, those who had to wait and those who had not.
-    pub admitted: u64,
+    /// How often clients were ever given a share for a repair, whether they had to wait or not.
+    pub admitted_repairs: u64,
+    /// The same for a snapshot.
+    pub admitted_snapshots: u64,
     /// Clients ever told to come back later.
     pub put_off: u64,
     /// Shares ever taken from clients that did not use them.

@@ -1,6 +1,8 @@
 //! What a server is told: where to listen, whom to admit, how much to bear.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, num::NonZero, thread::available_parallelism, time::Duration};
+
+use crate::admission::AdmissionLimits;
 
 /// What a server is told at its start.
 #[derive(Clone, Debug)]
@@ -25,7 +27,8 @@ pub struct Limits {
     /// Connections at a time, handshakes included. Far above what one replica should serve, because refusing service
     /// to a node is worse than serving it slowly; it only keeps a flood from eating all memory.
     pub connections: usize,
-    /// Handshakes at a time. Each costs half a millisecond of CPU, and this many keep all cores busy.
+    /// Handshakes that compute at a time: as many as keep all cores busy, and a stream that has news waits for no more
+    /// than one of them. The others wait for their turn, within the time that a handshake may take.
     pub handshakes: usize,
     /// From the connection to the end of its handshake. A node under load is slow, but not this slow.
     pub handshake: Duration,
@@ -37,6 +40,8 @@ pub struct Limits {
     pub request_bytes: usize,
     /// How long a silent peer is left alone before it is asked for a sign of life, and how long it may take.
     pub keepalive: Duration,
+    /// How much is sent at once to clients who need a whole state, and how long they wait.
+    pub admission: AdmissionLimits,
     /// How long clients may take to leave when the server drains. Less than the 30 s after which Kubernetes kills.
     pub drain: Duration,
     /// Without a sign of life from the datastore for longer than this, the replica is not ready.
@@ -49,12 +54,13 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 20_000,
-            handshakes: 256,
+            handshakes: available_parallelism().map_or(1, NonZero::get),
             handshake: Duration::from_secs(10),
             first_request: Duration::from_secs(10),
             request: Duration::from_secs(10),
             request_bytes: 256 << 10,
             keepalive: Duration::from_secs(20),
+            admission: AdmissionLimits::default(),
             drain: Duration::from_secs(10),
             stale_after: Duration::from_secs(15),
             certificates_every: pki::REFRESH_INTERVAL,

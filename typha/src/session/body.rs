@@ -41,7 +41,7 @@ impl SessionBody {
         match &step {
             Step::Begin(mode, bytes) => self.registration.began(*mode, bytes.len()),
             Step::Send(bytes) => self.registration.sent(bytes.len(), self.session.position()),
-            Step::Wait | Step::End(_) => {}
+            Step::Wait | Step::Queue | Step::End(_) => {}
         }
         step
     }
@@ -66,6 +66,7 @@ impl Body for SessionBody {
                     tracing::info!(client = %self.registration, "the stream ends: {ending}");
                     return Poll::Ready(Some(Ok(Frame::trailers(trailers(&Status::unavailable(ending.to_string()))))));
                 }
+                Step::Queue => ready!(self.session.poll_turn(context)),
                 Step::Wait => {
                     ready!(self.changed.as_mut().poll(context));
                     let changed = self.board.changed();

@@ -8,8 +8,8 @@ use proto::sync::v1::{GoAway, go_away::Kind};
 /// Why the server ends a stream. All of them mean "try another replica".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ending {
-    /// This replica has not read the datastore yet.
-    #[error("{server} has not read the datastore yet: {complaint}")]
+    /// This replica has not read the datastore yet, or lost some of it.
+    #[error("{server} does not have the datastore's whole state: {complaint}")]
     NotInSync {
         /// The replica.
         server: Arc<str>,

@@ -5,11 +5,17 @@ use model::{
     digest::{RANGES, RangeSet},
 };
 
-use super::{Claim, Position};
-use crate::store::View;
+use super::{Claim, Subscription};
+use crate::{
+    admission::{Demand, Need},
+    store::View,
+};
 
 /// Where more ranges than this differ the client gets a snapshot: that is made once for all who need one.
 const REPAIRED_RANGES: usize = RANGES / 2;
+
+/// A repair of no more than a message costs what a resumption may cost.
+const SMALL_BYTES: u64 = 128 << 10;
 
 /// How to serve a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,13 +30,30 @@ pub(super) enum Start {
     Ahead(Version),
 }
 
+impl Start {
+    /// What the client has to be admitted for; `None` where it needs little.
+    pub(super) fn demand(self, view: &View, put_off: u32) -> Option<Demand> {
+        let state_bytes = view.state_bytes() as u64;
+        match self {
+            Self::Snapshot => Some(Demand { need: Need::Snapshot, bytes: state_bytes, put_off }),
+            Self::Repair(ranges) => {
+                // Keys are spread evenly over the ranges.
+                let bytes = state_bytes * ranges.len() as u64 / RANGES as u64;
+                (bytes > SMALL_BYTES).then_some(Demand { need: Need::Repair, bytes, put_off })
+            }
+            Self::Resume(_) | Self::Ahead(_) => None,
+        }
+    }
+}
+
 /// Judges a client's position.
 ///
 /// What was deleted before this replica first listed the datastore it cannot know. A client from before that is resumed
 /// all the same: it compares digests at the first checkpoint, and comes back for a repair where something is missing.
 /// Most often nothing is, and a replica that has just started sends its clients next to nothing.
-pub(super) fn start(view: &View, position: Option<Position>, claim: Option<&Claim>) -> Start {
-    let Some(position) = position.filter(|position| position.revision > 0) else { return Start::Snapshot };
+pub(super) fn start(view: &View, subscription: &Subscription) -> Start {
+    let claim = subscription.claim.as_ref();
+    let Some(position) = subscription.position.filter(|position| position.revision > 0) else { return Start::Snapshot };
     if position.datastore_id != view.datastore_id() {
         return Start::Snapshot;
     }

@@ -44,7 +44,12 @@ pub(super) enum Next {
 impl Stream {
     /// Up to which revision everything was handed out; 0 before a snapshot or a repair is whole.
     pub(super) fn position(&self) -> Version {
-        if self.snapshot.is_none() && self.ranges.is_none() { self.cursor.complete_to() } else { 0 }
+        if self.is_whole() { self.cursor.complete_to() } else { 0 }
+    }
+
+    /// Whether no snapshot and no repair is under way.
+    pub(super) fn is_whole(&self) -> bool {
+        self.snapshot.is_none() && self.ranges.is_none()
     }
 
     pub(super) fn resume(view: &View, revision: Version) -> Self {

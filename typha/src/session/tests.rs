@@ -7,12 +7,16 @@ use std::collections::BTreeMap;
 use bytes::{Buf as _, Bytes};
 use model::{
     Key, Kind, Update,
-    digest::{EntryHash, range_of},
+    digest::{Digest, EntryHash, Ranges, range_of},
 };
 use prost::Message as _;
 
 use super::*;
-use crate::store::{Relist, Store};
+use crate::{
+    admission::AdmissionLimits,
+    feed::Integrity,
+    store::{Relist, Store},
+};
 
 const DATASTORE: u64 = 7;
 
@@ -40,6 +44,7 @@ fn published(store: &Store, beat: u64) -> Published {
         in_sync: true,
         proof_of_life: Some(Instant::now()),
         complaint: None,
+        integrity: Integrity::default(),
         beat,
     }
 }
@@ -156,7 +161,9 @@ fn run(session: &mut Session, client: &mut Client, latest: &Published, batches: 
 
 fn connect(client: &Client) -> Session {
     let claim = client.position.filter(|_| client.names_ranges).map(|_| client.claim());
-    Session::new("replica-1".into(), client.encoding, client.position, claim)
+    let subscription = Subscription { position: client.position, claim, ..Subscription::default() };
+    let admission = Arc::new(Admission::new(AdmissionLimits::default()));
+    Session::new("replica-1".into(), client.encoding, subscription, admission)
 }
 
 /// A client that is up to date with a store, and may have lost its connection since.
@@ -367,6 +374,8 @@ fn a_draining_server_asks_once_and_goes_on_serving() {
     assert!(matches!(step, Step::Send(_)), "{step:?}");
 
     let mut newcomer = connect(&Client::default());
-    let step = newcomer.next(&published(&store, 0), Some(&drain), &batches, Instant::now());
+    let mut next = || newcomer.next(&published(&store, 0), Some(&drain), &batches, Instant::now());
+    assert!(matches!(next(), Step::Send(_)), "it is told why");
+    let step = next();
     assert!(matches!(step, Step::End(Ending::Draining { .. })), "{step:?}");
 }

@@ -14,9 +14,15 @@ export function showReplica(status) {
   const age = status.upstream_age_ms;
   write(element("upstream-age"), age === null ? "never heard of" : duration(age));
   write(element("state-bytes"), bytes(status.state_bytes));
+  write(element("admission"), admitted(status.admission));
   write(element("datastore"), status.datastore_id);
   write(element("digest"), status.digest);
   showAcks(status.acks);
+}
+
+function admitted({ used_bytes, budget_bytes, waiting_repairs, waiting_snapshots }) {
+  const waiting = waiting_repairs + waiting_snapshots;
+  return `${bytes(used_bytes)} of ${bytes(budget_bytes)}` + (waiting > 0 ? `, ${counted(waiting, "client")} waiting` : "");
 }
 
 function showReadiness({ name, obstacles, complaint }) {

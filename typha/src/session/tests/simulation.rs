@@ -149,7 +149,7 @@ impl World {
             let latest = published(&replica.store, 0);
             match connected.session.next(&latest, None, &replica.batches, Instant::now()) {
                 Step::Begin(_, bytes) | Step::Send(bytes) => self.take(client, &bytes),
-                Step::Wait => return,
+                Step::Wait | Step::Queue => return,
                 Step::End(ending) => panic!("without beats nobody loses patience: {ending}"),
             }
         }
