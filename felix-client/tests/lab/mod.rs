@@ -50,15 +50,31 @@ impl Lab {
     }
 
     pub(crate) async fn replica_with(&self, name: &str, limits: typha::Limits) -> Replica {
+        let (source, memory) = MemorySource::new(1000);
+        self.replica_of(name, limits, source, memory).await
+    }
+
+    /// A replica, and the end where it asks for keys that it lost.
+    pub(crate) async fn replica_that_asks(&self, name: &str) -> (Replica, mpsc::Receiver<Vec<Key>>) {
+        let (source, questions, memory) = MemorySource::with_questions(1000);
+        (self.replica_of(name, typha::Limits::default(), source, memory).await, questions)
+    }
+
+    async fn replica_of(
+        &self,
+        name: &str,
+        limits: typha::Limits,
+        source: mpsc::Sender<SourceEvent>,
+        memory: MemorySource,
+    ) -> Replica {
         let config = typha::Config {
             name: name.to_owned(),
             listen: "127.0.0.1:0".parse().unwrap(),
-            admin_listen: None,
+            admin_listen: Some("127.0.0.1:0".parse().unwrap()),
             files: self.files("typha"),
             peers: Peers::common_name("felix"),
             limits,
         };
-        let (source, memory) = MemorySource::new(1000);
         let server = Server::start(config, memory).await.unwrap();
         source.send(SourceEvent::Init { datastore_id: 7 }).await.unwrap();
         let items = self.state.iter().map(|(key, (value, revision))| Update {
