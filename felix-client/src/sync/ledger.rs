@@ -192,6 +192,12 @@ impl Ledger {
         self.digest.add(record.hash);
     }
 
+    /// Damages one record alone.
+    pub(super) fn damage_silently(&mut self, key: &str) {
+        let record = self.records.get_mut(key).expect("the key to damage is held");
+        record.hash = EntryHash::of("damage", 0, b"");
+    }
+
     /// Damages the running digest alone.
     pub(super) fn damage_digest(&mut self) {
         self.digest.add(EntryHash::of("damage", 0, b""));

@@ -33,6 +33,10 @@ const ENTRY_BYTES: usize = 128;
 /// After this many checkpoints that are still too old, the server really is behind.
 const PATIENCE_CHECKPOINTS: u32 = 3;
 
+/// Checkpoints without news from one sum over everything that is held to the next: typha sends one every 5 s. What is
+/// damaged here is found within a minute, for a millisecond of CPU at 100,000 keys.
+const SUM_EVERY_CHECKPOINTS: u32 = 12;
+
 /// Longer server names are cut; they only serve logs.
 const MAX_SERVER_NAME_CHARS: usize = 253;
 
@@ -51,6 +55,8 @@ pub(super) struct Protocol {
     pending: Changes,
     /// Bytes that came into `pending`, duplicates included.
     pending_bytes: usize,
+    /// Checkpoints without news since what is held was summed afresh.
+    checkpoints_unsummed: u32,
 }
 
 /// How far what is held is to be mended.
@@ -260,11 +266,12 @@ impl Protocol {
         }
     }
 
-    fn check_digest(&self, stream: Stream, checkpoint: &Checkpoint) -> Result<(), ProtocolError> {
+    fn check_digest(&mut self, stream: Stream, checkpoint: &Checkpoint) -> Result<(), ProtocolError> {
         let told =
             Digest::from_bytes(&checkpoint.digest).ok_or(ProtocolError::DigestLength(checkpoint.digest.len()))?;
         let computed = match stream.way {
             Way::Snapshot => digest_of(&self.pending),
+            Way::Resume if self.is_time_to_sum() => self.ledger.ranges().total(),
             Way::Resume => self.ledger.digest_after(&self.pending),
             Way::Repair(ranges) => self.ledger.digest_after_repair(&self.pending, ranges),
         };
@@ -272,6 +279,15 @@ impl Protocol {
             return Ok(());
         }
         Err(ProtocolError::DigestMismatch { revision: checkpoint.revision, told, computed })
+    }
+
+    /// Whether it is quiet, and damage of single records may have gone unnoticed for long: the running digest knows
+    /// nothing of it.
+    fn is_time_to_sum(&mut self) -> bool {
+        self.checkpoints_unsummed += u32::from(self.pending.is_empty());
+        let is_time = self.pending.is_empty() && self.checkpoints_unsummed >= SUM_EVERY_CHECKPOINTS;
+        self.checkpoints_unsummed *= u32::from(!is_time);
+        is_time
     }
 
     fn commit(&mut self, stream: Stream, checkpoint: &Checkpoint) -> Cut {

@@ -95,3 +95,23 @@ fn a_repair_that_disagrees_too_leads_to_a_snapshot() {
     feed(&mut protocol, &mut consumer, &source, source.stream(None, 4)).unwrap();
     assert_eq!(consumer.state, source.states[4]);
 }
+
+#[test]
+fn a_damaged_record_is_found_while_nothing_happens() {
+    let mut source = Source::new();
+    for key in 0..300 {
+        source.write(&format!("Tier/{key}"), Some("value"));
+    }
+    let (mut protocol, mut consumer) = in_sync(&source);
+    protocol.ledger.damage_silently("Tier/7");
+    let quiet = vec![source.checkpoint(300); SUM_EVERY_CHECKPOINTS as usize];
+    let refused = feed(&mut protocol, &mut consumer, &source, quiet);
+    assert!(matches!(refused, Err(ProtocolError::DigestMismatch { revision: 300, .. })), "{refused:?}");
+    let position = protocol.position().expect("it says what it has");
+    let repair = source.repair(&position, 300);
+    assert!(position.compare && repair.iter().map(|batch| batch.entries.len()).sum::<usize>() < 20);
+    let cut = repair.into_iter().find_map(|batch| protocol.on_batch(batch).unwrap().cut).unwrap();
+    assert_eq!(cut.updates.iter().map(|update| update.key.to_string()).collect::<Vec<_>>(), ["Tier/7"]);
+    let quiet = vec![source.checkpoint(300); 3 * SUM_EVERY_CHECKPOINTS as usize];
+    feed(&mut protocol, &mut consumer, &source, quiet).expect("it is whole again");
+}
