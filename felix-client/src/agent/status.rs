@@ -6,7 +6,7 @@ use model::Version;
 use tokio::sync::watch;
 
 use super::Rejected;
-use crate::sync::{Event, Mode, Updates};
+use crate::sync::{Choice, Event, Mode, Updates};
 
 /// A server whose own view is older than this is worth a warning: sources prove to be alive every few seconds.
 const STALE_AFTER: Duration = Duration::from_secs(15);
@@ -35,6 +35,8 @@ pub struct Connected {
     pub address: Arc<str>,
     /// How its stream began.
     pub mode: Mode,
+    /// Which of the replicas it is, and why.
+    pub choice: Arc<Choice>,
 }
 
 /// Keeps the status and tells people what matters.
@@ -52,9 +54,10 @@ impl Chronicle {
 
     pub(super) fn note(&mut self, event: &Event) {
         match event {
-            Event::Connected { server, address, mode } => {
-                tracing::info!(%server, %address, %mode, "connected to typha");
-                let connected = Connected { server: Arc::clone(server), address: Arc::clone(address), mode: *mode };
+            Event::Connected { server, address, mode, choice } => {
+                tracing::info!(%server, %address, %mode, %choice, "connected to typha");
+                let (server, address, choice) = (Arc::clone(server), Arc::clone(address), Arc::clone(choice));
+                let connected = Connected { server, address, mode: *mode, choice };
                 self.status.send_modify(|status| {
                     status.connected = Some(connected);
                     status.last_error = None;

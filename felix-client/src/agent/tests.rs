@@ -86,7 +86,11 @@ async fn a_policy_becomes_intent() {
 async fn nothing_comes_before_the_whole_state_nor_from_connections_alone() {
     let mut bench = Bench::new();
     let address: Arc<str> = "typha:5473".into();
-    let connected = Event::Connected { server: "a".into(), address: address.clone(), mode: sync::Mode::Snapshot };
+    let (zone, found_by, is_spare) = (None, address.clone(), false);
+    let replica = sync::Replica { address: address.clone(), zone, found_by, is_spare };
+    let choice = sync::Choice { replica, rank: 1, of: 1, cause: sync::Cause::Start }.into();
+    let connected =
+        Event::Connected { server: "a".into(), address: address.clone(), mode: sync::Mode::Snapshot, choice };
     bench.events.send(connected).await.unwrap();
     bench.events.send(Event::ServerNotInSync).await.unwrap();
     let gone = Event::Disconnected { reason: Disconnect::Closed { address }, retry_in: Duration::ZERO };

@@ -7,7 +7,9 @@ use tokio::sync::mpsc;
 
 use super::{
     Config, Disconnect, Event, Reporter, Updates,
+    choice::Choice,
     connection::Connection,
+    event::Reached,
     protocol::{Begun, Cut, Protocol},
     report::{self, Outbox},
     session::{self, Consumer, Gone, Refused, Took},
@@ -49,8 +51,9 @@ impl Feed {
         self.events.send(event).await.map_err(|_| Gone)
     }
 
-    async fn connected(&self, address: &Arc<str>, begun: Begun) -> Result<(), Gone> {
+    async fn connected(&self, choice: &Arc<Choice>, begun: Begun) -> Result<(), Gone> {
         self.config.metrics.connected(begun.mode);
+        let address = &choice.replica.address;
         if let Some(ranges) = begun.differing_ranges {
             self.config.metrics.repaired(ranges);
             let server = begun.server.as_str();
@@ -59,8 +62,8 @@ impl Feed {
         if begun.other_datastore {
             tracing::warn!(server = begun.server, %address, "typha speaks of another datastore than before");
         }
-        self.send(Event::Connected { server: begun.server.into(), address: Arc::clone(address), mode: begun.mode })
-            .await
+        let (server, address) = (begun.server.into(), Arc::clone(address));
+        self.send(Event::Connected { server, address, mode: begun.mode, choice: Arc::clone(choice) }).await
     }
 
     async fn updates(&self, cut: Cut) -> Result<(), Gone> {
@@ -79,12 +82,12 @@ impl Consumer for Feed {
         self.protocol.position()
     }
 
-    async fn on_batch(&mut self, address: &Arc<str>, batch: Batch) -> Result<Took, Refused> {
+    async fn on_batch(&mut self, from: &Arc<Choice>, batch: Batch) -> Result<Took, Refused> {
         let step = self.protocol.on_batch(batch).map_err(Refused::Protocol)?;
-        let upstream_age = step.cut.as_ref().map(|cut| cut.upstream_age);
-        upstream_age.inspect(|&age| self.config.metrics.upstream_age(age));
+        let reached = step.cut.as_ref().map(|cut| Reached { revision: cut.revision, upstream_age: cut.upstream_age });
+        reached.inspect(|reached| self.config.metrics.upstream_age(reached.upstream_age));
         if let Some(begun) = step.begun {
-            self.connected(address, begun).await.map_err(Refused::Gone)?;
+            self.connected(from, begun).await.map_err(Refused::Gone)?;
         }
         if let Some(cut) = step.cut {
             self.updates(cut).await.map_err(Refused::Gone)?;
@@ -92,7 +95,7 @@ impl Consumer for Feed {
         if step.server_not_in_sync {
             self.send(Event::ServerNotInSync).await.map_err(Refused::Gone)?;
         }
-        Ok(Took { upstream_age, go_away: step.go_away })
+        Ok(Took { reached, go_away: step.go_away })
     }
 
     fn on_disconnect(

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::{FrameError, ProtocolError};
 
 /// A reason is for a log line.
-const MAX_REASON_CHARS: usize = 500;
+pub(super) const MAX_REASON_CHARS: usize = 500;
 
 /// Nobody has more replicas worth naming.
 const MAX_SERVERS: usize = 64;
@@ -17,11 +17,17 @@ const MAX_SERVERS: usize = 64;
 const MAX_SERVER_CHARS: usize = 253 + 6;
 
 /// A replica that puts us off for longer is asked again all the same: it may have restarted since.
-const MAX_RETRY_AFTER: Duration = Duration::from_mins(5);
+pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_mins(5);
 
 /// Why an attempt or a stream ended. None of them is final; the client goes on with the next replica.
 #[derive(Debug, Error)]
 pub enum Disconnect {
+    /// No replica is known.
+    #[error("{reason}")]
+    NoReplica {
+        /// Which name has no address, and why.
+        reason: Arc<str>,
+    },
     /// No TCP connection.
     #[error("cannot connect to typha at {address}: {source}; is it running there, and is the port open?")]
     Unreachable {
@@ -152,6 +158,7 @@ impl Disconnect {
     /// A short name for metrics.
     pub fn label(&self) -> &'static str {
         match self {
+            Self::NoReplica { .. } => "no_replica",
             Self::Unreachable { .. } => "unreachable",
             Self::TimedOut { .. } => "timed_out",
             Self::Tls { .. } => "tls",
@@ -218,7 +225,7 @@ pub(super) fn is_tls(error: &io::Error) -> bool {
 }
 
 /// What a peer says, cut and without what would disturb a log.
-fn tamed(text: &str, max_chars: usize) -> String {
+pub(super) fn tamed(text: &str, max_chars: usize) -> String {
     text.chars().filter(|c| !c.is_control()).take(max_chars).collect()
 }
 

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use model::{Update, Version};
 
-use super::Disconnect;
+use super::{Disconnect, choice::Choice};
 
 /// How a stream begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl fmt::Display for Mode {
 /// A step in a client's life. `Updates` alone changes state; the others are for people.
 #[derive(Debug)]
 pub enum Event {
-    /// A stream began.
+    /// A stream began. Where none ended before, it took the place of another without a gap.
     Connected {
         /// The replica's own name.
         server: Arc<str>,
@@ -35,6 +35,8 @@ pub enum Event {
         address: Arc<str>,
         /// What follows.
         mode: Mode,
+        /// Which of the replicas it is, and why.
+        choice: Arc<Choice>,
     },
     /// Everything up to a revision has come, verified.
     Updates(Updates),
@@ -61,4 +63,13 @@ pub struct Updates {
     pub upstream_age: Duration,
     /// Whether a snapshot led here.
     pub snapshot: bool,
+}
+
+/// A checkpoint that was good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reached {
+    /// Up to which revision the consumer has everything.
+    pub(super) revision: Version,
+    /// How old the replica's view of the datastore is.
+    pub(super) upstream_age: Duration,
 }

@@ -5,9 +5,11 @@
 //! next to nothing. The first fresh one keeps it. Where all are stale it stays with the freshest, enforces what it has,
 //! and rests before the next round, longer each time, so that it does not wander while the datastore is away.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
+
+use super::replica::Replica;
 
 /// The rest after the first round in vain. Long against the round itself, short for a datastore that was restarted.
 const FIRST_REST: Duration = Duration::from_secs(30);
@@ -23,8 +25,8 @@ const WORTH_A_MOVE: Duration = Duration::from_secs(2);
 pub(super) struct Freshness {
     /// A view of this age is stale.
     limit: Duration,
-    /// What the present round brought, by replica; none for those that were not asked yet.
-    asked: Vec<Option<Answer>>,
+    /// What the present round brought, by the address of the replica; those that were not asked yet are not there.
+    asked: BTreeMap<Arc<str>, Answer>,
     /// No round begins before this.
     rests_until: Option<Instant>,
     /// Rounds in vain since a view was last fresh.
@@ -41,65 +43,65 @@ enum Answer {
 }
 
 /// What to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// There is no better place, or it is not time to look for one.
     Stay,
-    /// Leave for the replica of this number.
-    GoTo(usize),
+    /// Leave for the replica of this address.
+    GoTo(Arc<str>),
 }
 
 impl Freshness {
-    pub(super) fn new(replicas: usize, limit: Duration) -> Self {
-        Self { limit, asked: vec![None; replicas], rests_until: None, rounds: 0 }
+    pub(super) fn new(limit: Duration) -> Self {
+        Self { limit, asked: BTreeMap::new(), rests_until: None, rounds: 0 }
     }
 
-    /// A replica told how old its view is.
-    pub(super) fn told(&mut self, replica: usize, age: Duration, now: Instant) -> Verdict {
-        if age < self.limit {
-            *self = Self::new(self.asked.len(), self.limit);
+    /// Whether a view of this age is stale.
+    pub(super) fn is_stale(&self, age: Duration) -> bool {
+        age >= self.limit
+    }
+
+    /// A replica told how old its view is; `replicas` are all that there are now, in the order in which to ask them.
+    pub(super) fn told(&mut self, here: &Arc<str>, replicas: &[Replica], age: Duration, now: Instant) -> Verdict {
+        if !self.is_stale(age) {
+            *self = Self::new(self.limit);
             return Verdict::Stay;
         }
         if self.rests_until.is_some_and(|until| now < until) {
             return Verdict::Stay;
         }
-        self.asked[replica] = Some(Answer::FreshAt(now.checked_sub(age)));
-        match self.next_unasked(replica) {
-            Some(next) => Verdict::GoTo(next),
-            None => self.end_round(replica, now),
+        self.asked.insert(Arc::clone(here), Answer::FreshAt(now.checked_sub(age)));
+        match replicas.iter().find(|replica| !self.asked.contains_key(&replica.address)) {
+            Some(next) => Verdict::GoTo(Arc::clone(&next.address)),
+            None => self.end_round(here, now),
         }
     }
 
     /// A replica was not reached, or its stream ended by itself.
-    pub(super) fn failed(&mut self, replica: usize) {
-        self.asked[replica] = Some(Answer::Failed);
+    pub(super) fn failed(&mut self, address: &Arc<str>) {
+        self.asked.insert(Arc::clone(address), Answer::Failed);
     }
 
-    fn next_unasked(&self, replica: usize) -> Option<usize> {
-        let count = self.asked.len();
-        (1..count).map(|step| (replica + step) % count).find(|&other| self.asked[other].is_none())
-    }
-
-    fn end_round(&mut self, replica: usize, now: Instant) -> Verdict {
+    fn end_round(&mut self, here: &Arc<str>, now: Instant) -> Verdict {
         let rest = FIRST_REST.saturating_mul(1_u32.checked_shl(self.rounds).unwrap_or(u32::MAX)).min(MAX_REST);
         self.rests_until = Some(now + rest);
         self.rounds = self.rounds.saturating_add(1);
-        let freshest = self.freshest(replica);
-        self.asked.fill(None);
-        if freshest == replica { Verdict::Stay } else { Verdict::GoTo(freshest) }
+        let freshest = self.freshest(here);
+        self.asked.clear();
+        if freshest == *here { Verdict::Stay } else { Verdict::GoTo(freshest) }
     }
 
     /// The replica whose view reaches furthest, where that is worth a move from `here`.
-    fn freshest(&self, here: usize) -> usize {
-        let fresh_at = |replica: usize| match self.asked[replica] {
-            Some(Answer::FreshAt(at)) => at,
+    fn freshest(&self, here: &Arc<str>) -> Arc<str> {
+        let fresh_at = |address: &Arc<str>| match self.asked.get(address) {
+            Some(Answer::FreshAt(at)) => *at,
             Some(Answer::Failed) | None => None,
         };
-        let best = (0..self.asked.len()).max_by_key(|&replica| fresh_at(replica)).unwrap_or(here);
+        let best = self.asked.keys().max_by_key(|address| fresh_at(address)).unwrap_or(here);
         match (fresh_at(best), fresh_at(here)) {
-            (Some(best_at), Some(here_at)) if best_at >= here_at + WORTH_A_MOVE => best,
-            (Some(_), None) => best,
-            _ => here,
+            (Some(best_at), Some(here_at)) if best_at >= here_at + WORTH_A_MOVE => Arc::clone(best),
+            (Some(_), None) => Arc::clone(best),
+            _ => Arc::clone(here),
         }
     }
 }
@@ -111,12 +113,23 @@ mod tests {
     const LIMIT: Duration = Duration::from_secs(15);
     const BEAT: Duration = Duration::from_secs(5);
 
+    fn address(number: usize) -> Arc<str> {
+        format!("{number}:1").into()
+    }
+
+    fn replicas(count: usize) -> Vec<Replica> {
+        let replica =
+            |number| Replica { address: address(number), zone: None, found_by: address(number), is_spare: false };
+        (0..count).map(replica).collect()
+    }
+
     /// Replicas that lost the datastore at a time each, and a client among them.
     struct World {
         start: Instant,
         now: Instant,
         /// Seconds after `start`; none for a replica that is fresh.
         cut_at: Vec<Option<u64>>,
+        replicas: Vec<Replica>,
         freshness: Freshness,
         place: usize,
         moves: Vec<usize>,
@@ -125,8 +138,8 @@ mod tests {
     impl World {
         fn new(cut_at: &[Option<u64>]) -> Self {
             let start = Instant::now() + MAX_REST;
-            let freshness = Freshness::new(cut_at.len(), LIMIT);
-            Self { start, now: start, cut_at: cut_at.to_vec(), freshness, place: 0, moves: Vec::new() }
+            let (freshness, replicas) = (Freshness::new(LIMIT), replicas(cut_at.len()));
+            Self { start, now: start, cut_at: cut_at.to_vec(), replicas, freshness, place: 0, moves: Vec::new() }
         }
 
         /// A checkpoint at every beat, and at once after a move.
@@ -135,10 +148,12 @@ mod tests {
             while self.now < end {
                 let cut_at = self.cut_at[self.place].map(|seconds| self.start + Duration::from_secs(seconds));
                 let age = cut_at.map_or(Duration::ZERO, |at| self.now.saturating_duration_since(at));
-                match self.freshness.told(self.place, age, self.now) {
+                let here = Arc::clone(&self.replicas[self.place].address);
+                match self.freshness.told(&here, &self.replicas, age, self.now) {
                     Verdict::Stay => self.now += BEAT,
                     Verdict::GoTo(next) => {
-                        assert_ne!(next, self.place);
+                        assert_ne!(next, here);
+                        let next = self.replicas.iter().position(|replica| replica.address == next).unwrap();
                         self.place = next;
                         self.moves.push(next);
                         self.now += Duration::from_millis(100);
@@ -170,7 +185,7 @@ mod tests {
     fn where_all_are_stale_the_freshest_is_kept_and_rounds_are_rare() {
         let mut world = World::new(&[Some(0), Some(10), Some(0)]);
         world.run(Duration::from_secs(40));
-        assert_eq!(world.moves, [1, 2, 0, 1], "1 was fresh for a while; then 2 and 0 were asked, in vain");
+        assert_eq!(world.moves, [1, 0, 2, 1], "1 was fresh for a while; then 0 and 2 were asked, in vain");
         world.run(Duration::from_hours(10));
         assert_eq!(world.place, 1);
         // Per round at most one move for each replica, and at most one round per five minutes in the long run.
@@ -191,22 +206,23 @@ mod tests {
 
     #[test]
     fn replicas_that_cannot_be_reached_do_not_keep_a_round_open() {
-        let now = Instant::now();
-        let mut freshness = Freshness::new(3, LIMIT);
-        assert_eq!(freshness.told(0, LIMIT, now), Verdict::GoTo(1));
-        freshness.failed(1);
-        freshness.failed(2);
-        assert_eq!(freshness.told(0, LIMIT, now), Verdict::Stay);
-        assert_eq!(freshness.told(0, LIMIT, now + BEAT), Verdict::Stay, "it rests");
-        assert_eq!(freshness.told(0, LIMIT, now + FIRST_REST), Verdict::GoTo(1), "and asks again");
+        let (now, replicas) = (Instant::now(), replicas(3));
+        let mut freshness = Freshness::new(LIMIT);
+        let mut told = |freshness: &mut Freshness, at| freshness.told(&address(0), &replicas, LIMIT, at);
+        assert_eq!(told(&mut freshness, now), Verdict::GoTo(address(1)));
+        freshness.failed(&address(1));
+        freshness.failed(&address(2));
+        assert_eq!(told(&mut freshness, now), Verdict::Stay);
+        assert_eq!(told(&mut freshness, now + BEAT), Verdict::Stay, "it rests");
+        assert_eq!(told(&mut freshness, now + FIRST_REST), Verdict::GoTo(address(1)), "and asks again");
     }
 
     #[test]
     fn a_view_that_was_never_fresh_is_the_worst() {
-        let now = Instant::now();
-        let mut freshness = Freshness::new(2, LIMIT);
-        assert_eq!(freshness.told(0, LIMIT, now), Verdict::GoTo(1));
-        assert_eq!(freshness.told(1, Duration::MAX, now), Verdict::GoTo(0));
-        assert_eq!(freshness.told(0, LIMIT, now), Verdict::Stay);
+        let (now, replicas) = (Instant::now(), replicas(2));
+        let mut freshness = Freshness::new(LIMIT);
+        assert_eq!(freshness.told(&address(0), &replicas, LIMIT, now), Verdict::GoTo(address(1)));
+        assert_eq!(freshness.told(&address(1), &replicas, Duration::MAX, now), Verdict::GoTo(address(0)));
+        assert_eq!(freshness.told(&address(0), &replicas, LIMIT, now), Verdict::Stay);
     }
 }

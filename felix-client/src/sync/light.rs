@@ -17,6 +17,8 @@ use super::{
     Config, Disconnect, Mode, ProtocolError, Reporter,
     report::{self, Outbox},
     session::{self, Consumer, Gone, Refused, Took},
+    choice::Choice,
+    event::Reached,
 };
 
 /// What a [`LightClient`] tells its callback.
@@ -99,18 +101,18 @@ impl<F: FnMut(LightEvent<'_>) + Send> Tally<F> {
             (self.on_event)(LightEvent::Connected { server: &begin.server, mode });
         }
         if batch.entries.is_empty() && batch.checkpoint.is_none() {
-            return Ok(Took { upstream_age: None, go_away: batch.go_away.clone() });
+            return Ok(Took { reached: None, go_away: batch.go_away.clone() });
         }
         let (datastore_id, mode) = self.begun.ok_or(ProtocolError::BeforeBegin)?;
         for entry in &batch.entries {
             let (key, value) = (entry.key.as_str(), entry.value.as_ref());
             (self.on_event)(LightEvent::Entry { key, value, revision: entry.revision });
         }
-        let upstream_age = match &batch.checkpoint {
+        let reached = match &batch.checkpoint {
             None => None,
             Some(checkpoint) => self.checkpoint(datastore_id, mode, checkpoint)?,
         };
-        Ok(Took { upstream_age, go_away: batch.go_away.clone() })
+        Ok(Took { reached, go_away: batch.go_away.clone() })
     }
 
     fn checkpoint(
@@ -118,7 +120,7 @@ impl<F: FnMut(LightEvent<'_>) + Send> Tally<F> {
         datastore_id: u64,
         mode: Mode,
         checkpoint: &proto::sync::v1::Checkpoint,
-    ) -> Result<Option<Duration>, ProtocolError> {
+    ) -> Result<Option<Reached>, ProtocolError> {
         let (revision, in_sync) = (checkpoint.revision, checkpoint.in_sync);
         if let Some(held) = self.position.as_ref().filter(|held| held.datastore_id == datastore_id)
             && revision < held.revision
@@ -135,7 +137,7 @@ impl<F: FnMut(LightEvent<'_>) + Send> Tally<F> {
         }
         let upstream_age = Duration::from_millis(checkpoint.upstream_age_ms);
         (self.on_event)(LightEvent::Checkpoint { revision, upstream_age, in_sync });
-        Ok(in_sync.then_some(upstream_age))
+        Ok(in_sync.then_some(Reached { revision, upstream_age }))
     }
 }
 
@@ -144,7 +146,7 @@ impl<F: FnMut(LightEvent<'_>) + Send> Consumer for Tally<F> {
         self.position.clone()
     }
 
-    async fn on_batch(&mut self, _: &Arc<str>, batch: Batch) -> Result<Took, Refused> {
+    async fn on_batch(&mut self, _: &Arc<Choice>, batch: Batch) -> Result<Took, Refused> {
         self.take(&batch).map_err(Refused::Protocol)
     }
 

@@ -12,13 +12,18 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{Disconnect, Mode};
+use super::{Disconnect, Mode, choice::Cause, replica::Replica};
 
 /// Counters shared by all clients of one configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
     connects: Family<ModeLabel, Counter>,
     disconnects: Family<ReasonLabel, Counter>,
+    /// The replicas that are known, without spare addresses.
+    replicas: Gauge,
+    moves: Family<ReasonLabel, Counter>,
+    pub(super) moves_abandoned: Counter,
+    pub(super) lookup_failures: Counter,
     pub(super) digest_mismatches: Counter,
     repairs: Counter,
     repaired_ranges: Counter,
@@ -53,6 +58,18 @@ impl Metrics {
         let registry = registry.sub_registry_with_prefix("sync");
         registry.register("connects", "Streams that began, by mode", self.connects.clone());
         registry.register("disconnects", "Attempts and streams that ended, by reason", self.disconnects.clone());
+        registry.register("replicas", "Replicas of typha that are known", self.replicas.clone());
+        registry.register("moves", "Streams that took another's place without a gap, by reason", self.moves.clone());
+        registry.register(
+            "moves_abandoned",
+            "Times that a better replica could not take over, and the client stayed",
+            self.moves_abandoned.clone(),
+        );
+        registry.register(
+            "lookup_failures",
+            "Lookups of typha's names that brought no address",
+            self.lookup_failures.clone(),
+        );
         registry.register(
             "digest_mismatches",
             "Checkpoints whose digest disagreed with the state here",
@@ -91,6 +108,15 @@ impl Metrics {
 
     pub(super) fn connected(&self, mode: Mode) {
         self.connects.get_or_create(&ModeLabel { mode: mode.to_string() }).inc();
+    }
+
+    pub(super) fn replicas(&self, known: &[Replica]) {
+        let count = known.iter().filter(|replica| !replica.is_spare).count();
+        self.replicas.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    pub(super) fn moved(&self, cause: &Cause) {
+        self.moves.get_or_create(&ReasonLabel { reason: cause.label() }).inc();
     }
 
     /// A checkpoint told how old the replica's view is. Kept as a time, which goes on to age while no replica answers.

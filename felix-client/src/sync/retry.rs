@@ -1,6 +1,6 @@
-//! When to try again, and where: full-jitter backoff and the round of replicas. Pure; randomness comes in.
+//! When to try again: full-jitter backoff. Pure; randomness comes in. Where to try is `course`'s business.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 /// The first wait lies between nothing and this: long enough that a thousand agents that lost one replica do not reach
 /// the next in the same instant, short against anything a person notices.
@@ -30,47 +30,6 @@ impl Backoff {
     }
 }
 
-/// The replicas in turn.
-#[derive(Debug)]
-pub(super) struct Replicas {
-    /// Never empty.
-    addresses: Arc<[Arc<str>]>,
-    next: usize,
-}
-
-impl Replicas {
-    /// Starts anywhere, so that many agents with one list spread over it. `None` where there is no address.
-    pub(super) fn new(addresses: Arc<[Arc<str>]>, random: usize) -> Option<Self> {
-        let next = random.checked_rem(addresses.len())?;
-        Some(Self { addresses, next })
-    }
-
-    /// The replica to try now.
-    pub(super) fn current(&self) -> Arc<str> {
-        Arc::clone(&self.addresses[self.next])
-    }
-
-    /// The number of that one.
-    pub(super) fn current_number(&self) -> usize {
-        self.next
-    }
-
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
-        self.addresses.len()
-    }
-
-    /// Turns to the one of a number.
-    pub(super) fn turn_to(&mut self, number: usize) {
-        self.next = number % self.addresses.len();
-    }
-
-    /// Turns to the next one.
-    pub(super) fn advance(&mut self) {
-        self.next = (self.next + 1) % self.addresses.len();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,18 +44,5 @@ mod tests {
         assert_eq!(backoff.next_delay(0.0), Duration::ZERO);
         backoff.reset();
         assert_eq!(backoff.next_delay(0.5), FIRST_DELAY / 2);
-    }
-
-    #[test]
-    fn every_replica_has_its_turn() {
-        let addresses: Arc<[Arc<str>]> = ["a:1", "b:1", "c:1"].map(Arc::from).into();
-        let mut replicas = Replicas::new(addresses, 4).unwrap();
-        let mut turn = || {
-            let now = replicas.current();
-            replicas.advance();
-            now
-        };
-        assert_eq!([turn(), turn(), turn(), turn()].each_ref().map(|a| &**a), ["b:1", "c:1", "a:1", "b:1"]);
-        assert!(Replicas::new([].into(), 3).is_none());
     }
 }

@@ -1,0 +1,91 @@
+//! Why a replica is avoided, and for how long.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// What went wrong with a replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sync) enum Trouble {
+    /// It was not reached, or its stream ended by itself.
+    Failed,
+    /// It has its share of clients.
+    Full,
+    /// It asked to be left alone for so long.
+    Busy {
+        /// For how long.
+        retry_after: Duration,
+    },
+    /// It is behind, or could not go on from where the client stands.
+    Unfit,
+    /// Its view of the datastore is old.
+    Stale,
+    /// It asked its clients to go.
+    Leaving,
+}
+
+/// A replica that is avoided, or was not long ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    trouble: Trouble,
+    /// It is avoided until then.
+    pub(super) until: Instant,
+    /// How often in a row there was trouble.
+    times: u32,
+}
+
+impl Trouble {
+    /// For how long a replica is avoided, the first time and at most.
+    fn rests(self) -> (Duration, Duration) {
+        match self {
+            // One that restarts is back in seconds. One that is gone costs a connection a minute.
+            Self::Failed => (Duration::from_secs(1), Duration::from_mins(1)),
+            // Shares change when replicas or nodes come and go, which is rare.
+            Self::Full => (Duration::from_mins(1), Duration::from_mins(10)),
+            Self::Busy { retry_after } => (retry_after, retry_after),
+            // It catches up in seconds, or never.
+            Self::Unfit => (Duration::from_secs(5), Duration::from_mins(1)),
+            // The datastore is often back for all at once; see `freshness`.
+            Self::Stale => (Duration::from_secs(30), Duration::from_mins(5)),
+            // Longer than a drain, so that nobody comes back before it has ended.
+            Self::Leaving => (Duration::from_mins(1), Duration::from_mins(1)),
+        }
+    }
+}
+
+impl Standing {
+    /// After more trouble. `random` in `0.0..1.0` spreads what many learn at the same time.
+    pub(super) fn after(before: Option<&Self>, trouble: Trouble, now: Instant, random: f64) -> Self {
+        let times = before.map_or(0, |before| before.times);
+        let (first, most) = trouble.rests();
+        let rest = first.saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX)).min(most);
+        // Never shorter: whoever names a time means it.
+        Self { trouble, until: now + rest.mul_f64(1.0 + random.clamp(0.0, 1.0) / 2.0), times: times.saturating_add(1) }
+    }
+
+    /// Whether the replica is not to be asked before its time, whatever happens.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.trouble, Trouble::Busy { .. })
+    }
+
+    /// Whether its clients are to leave.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.trouble == Trouble::Leaving
+    }
+
+    /// Whether it serves clients all the same.
+    pub(super) fn is_serving(&self) -> bool {
+        !matches!(self.trouble, Trouble::Failed | Trouble::Leaving)
+    }
+
+    /// Which one to ask first where all are avoided: the lower.
+    pub(super) fn last_resort(&self) -> (u8, Instant) {
+        let class = match self.trouble {
+            Trouble::Full => 0,
+            Trouble::Stale | Trouble::Unfit => 1,
+            Trouble::Failed | Trouble::Leaving => 2,
+            Trouble::Busy { .. } => 3,
+        };
+        (class, self.until)
+    }
+}

@@ -1,0 +1,179 @@
+//! A second stream, opened while the first one goes on: read until it has all that the client has, and then put in the
+//! first one's place. What came on it until then is gathered into one message.
+//!
+//! A candidate that would send a snapshot, is behind or stale, or takes too long is dropped; the client has lost nothing.
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use model::Version;
+use proto::sync::v1::{Batch, Begin, Checkpoint, GoAway, SubscribeRequest, begin::Mode, go_away::Kind};
+use tokio::time::Instant;
+
+use super::super::{
+    Config, Disconnect,
+    choice::Choice,
+    course::Trouble,
+    disconnect::{MAX_REASON_CHARS, MAX_RETRY_AFTER, tamed},
+    transport::Transport,
+};
+
+/// After connecting, a candidate may take this long to catch up with the stream that it is to replace. Typha itself
+/// waits this long for its datastore.
+const CATCH_UP_LIMIT: Duration = Duration::from_secs(10);
+
+/// What a candidate may send before it has caught up; more than a short absence ever brings.
+const MAX_GATHERED_BYTES: usize = 16 << 20;
+
+/// A stream that may take the place of the present one.
+pub(super) struct Candidate<'a, T> {
+    pub(super) choice: Arc<Choice>,
+    /// It is dropped if it has not taken over by then.
+    pub(super) gives_up_at: Instant,
+    config: &'a Config,
+    stage: Stage<'a, T>,
+    /// What the client's position is about.
+    datastore_id: u64,
+    /// All that came, as one message.
+    gathered: Batch,
+    gathered_bytes: usize,
+}
+
+enum Stage<'a, T> {
+    Opening(Pin<Box<dyn Future<Output = Result<T, Disconnect>> + Send + 'a>>),
+    Open(T),
+}
+
+/// Why a candidate is dropped.
+#[derive(Debug)]
+pub(super) struct Unfit {
+    /// What its replica is avoided for.
+    pub(super) trouble: Trouble,
+    /// The same for people.
+    pub(super) reason: String,
+}
+
+/// Where a candidate is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// On its way.
+    Coming,
+    /// It has everything up to this revision.
+    At(Version),
+}
+
+impl<'a, T: Transport + 'a> Candidate<'a, T> {
+    /// Begins to connect. `request` has the client's position.
+    pub(super) fn start(config: &'a Config, choice: Arc<Choice>, request: SubscribeRequest) -> Self {
+        let datastore_id = request.position.as_ref().map_or(0, |position| position.datastore_id);
+        let address = Arc::clone(&choice.replica.address);
+        let opening = Box::pin(async move { T::open(config, &address, &request).await });
+        Self {
+            choice,
+            gives_up_at: Instant::now() + config.connect_limit + CATCH_UP_LIMIT,
+            config,
+            stage: Stage::Opening(opening),
+            datastore_id,
+            gathered: Batch::default(),
+            gathered_bytes: 0,
+        }
+    }
+
+    /// Comes a step further. Cancel safe.
+    pub(super) async fn progress(&mut self) -> Result<Progress, Unfit> {
+        match &mut self.stage {
+            Stage::Opening(opening) => {
+                self.stage = Stage::Open(opening.await.map_err(|error| Unfit::failed(&error))?);
+                Ok(Progress::Coming)
+            }
+            Stage::Open(transport) => {
+                let (batch, bytes) = transport.next().await.map_err(|error| Unfit::failed(&error))?;
+                self.config.metrics.received_bytes.inc_by(bytes as u64);
+                self.gather(batch, bytes)
+            }
+        }
+    }
+
+    /// The open stream, and all that came on it; `None` where nothing did.
+    pub(super) fn into_parts(self) -> Option<(T, Batch)> {
+        match self.stage {
+            Stage::Open(transport) => Some((transport, self.gathered)),
+            Stage::Opening(_) => None,
+        }
+    }
+
+    fn gather(&mut self, batch: Batch, bytes: usize) -> Result<Progress, Unfit> {
+        if let Some(word) = &batch.go_away {
+            return Err(Unfit::told(word));
+        }
+        self.gathered_bytes += bytes;
+        if self.gathered_bytes > MAX_GATHERED_BYTES {
+            return Err(Unfit::unfit("it sends too much to catch up"));
+        }
+        match (batch.begin, &self.gathered.begin) {
+            (None, None) => return Err(Unfit::unfit("it did not say how it begins")),
+            (None, Some(_)) => {}
+            (Some(begin), None) => self.gathered.begin = Some(self.checked(begin)?),
+            (Some(_), Some(_)) => return Err(Unfit::unfit("it starts over")),
+        }
+        self.gathered.entries.extend(batch.entries);
+        let Some(checkpoint) = batch.checkpoint else { return Ok(Progress::Coming) };
+        self.check_state(&checkpoint)?;
+        let revision = checkpoint.revision;
+        self.gathered.checkpoint = Some(checkpoint);
+        Ok(Progress::At(revision))
+    }
+
+    fn checked(&self, begin: Begin) -> Result<Begin, Unfit> {
+        if begin.mode() != Mode::Resume {
+            return Err(Unfit::unfit("it cannot go on from where we are"));
+        }
+        if begin.datastore_id != self.datastore_id {
+            return Err(Unfit::unfit("it has another datastore"));
+        }
+        Ok(begin)
+    }
+
+    fn check_state(&self, checkpoint: &Checkpoint) -> Result<(), Unfit> {
+        if !checkpoint.in_sync {
+            return Err(Unfit::unfit("it has not read the datastore yet"));
+        }
+        let age = Duration::from_millis(checkpoint.upstream_age_ms);
+        if age >= self.config.upstream_age_limit {
+            let reason = format!("it has heard nothing from the datastore for {} s", age.as_secs());
+            return Err(Unfit { trouble: Trouble::Stale, reason });
+        }
+        Ok(())
+    }
+}
+
+impl Unfit {
+    /// It took too long.
+    pub(super) fn late() -> Self {
+        Self::unfit("it took too long to catch up with us")
+    }
+
+    fn failed(error: &Disconnect) -> Self {
+        Self { trouble: Trouble::Failed, reason: error.to_string() }
+    }
+
+    fn unfit(reason: &str) -> Self {
+        Self { trouble: Trouble::Unfit, reason: reason.to_owned() }
+    }
+
+    fn told(word: &GoAway) -> Self {
+        Self { trouble: trouble_of(word), reason: tamed(&word.reason, MAX_REASON_CHARS) }
+    }
+}
+
+/// What a replica is avoided for that tells a client to go.
+pub(super) fn trouble_of(word: &GoAway) -> Trouble {
+    match word.kind() {
+        Kind::Unspecified | Kind::Draining | Kind::Rebalance => Trouble::Leaving,
+        Kind::Full => Trouble::Full,
+        Kind::Busy => {
+            let retry_after = Duration::from_millis(word.retry_after_ms.into()).min(MAX_RETRY_AFTER);
+            Trouble::Busy { retry_after }
+        }
+        Kind::Behind | Kind::NotReady | Kind::NoResume => Trouble::Unfit,
+    }
+}

@@ -1,0 +1,117 @@
+//! When a client that has a stream looks for a better place, and when it leaves without one. Pure.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+/// Of the time that a replica gives, clients look for another place in this part, and leave without one in the rest: a
+/// second attempt must fit in, and the end of the drain is a cut.
+const LOOK_PART: f64 = 0.75;
+
+/// What a client has in mind.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// Clients that learn the same look within this, not all at once.
+    spread: Duration,
+    look_at: Option<Instant>,
+    leave: Option<Leave>,
+}
+
+/// A departure that typha asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Leave {
+    /// Without a better place too, unless the client may stay where it finds none.
+    pub(super) by: Option<Instant>,
+    /// Why, as typha put it.
+    pub(super) reason: Arc<str>,
+}
+
+impl Plan {
+    pub(super) fn new(spread: Duration) -> Self {
+        Self { spread, look_at: None, leave: None }
+    }
+
+    /// What is known of replicas changed: there is a better place now, or there may be one at a time to come. `random`
+    /// lies in `0.0..1.0`.
+    pub(super) fn consider(&mut self, is_better: bool, later: Option<Instant>, now: Instant, random: f64) {
+        // Who is to leave has spread its first look already.
+        let spread = if self.leave.is_some() { Duration::ZERO } else { self.spread.mul_f64(random) };
+        let look_at = if is_better { Some(now) } else { later }.map(|at| at + spread);
+        // An earlier look stays, or news that keep coming would put it off for ever.
+        self.look_at = [self.look_at, look_at].into_iter().flatten().min();
+    }
+
+    /// Typha asks the client to go within a time. Said once.
+    pub(super) fn asked(&mut self, reason: &str, within: Duration, may_stay: bool, now: Instant, random: f64) {
+        let look_at = now + within.mul_f64(LOOK_PART * random);
+        let by = (!may_stay).then(|| now + within.mul_f64(LOOK_PART + (1.0 - LOOK_PART) * random));
+        self.look_at = Some(look_at);
+        self.leave = Some(Leave { by, reason: reason.into() });
+    }
+
+    /// The departure that typha asked for.
+    pub(super) fn leave(&self) -> Option<&Leave> {
+        self.leave.as_ref()
+    }
+
+    /// Whether it is time to leave without a better place.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.leave.as_ref().and_then(|leave| leave.by).is_some_and(|by| by <= now)
+    }
+
+    /// Whether it is time to look. Said once for each time.
+    pub(super) fn is_to_look(&mut self, now: Instant) -> bool {
+        self.look_at.take_if(|at| *at <= now).is_some()
+    }
+
+    /// When something is next to be done.
+    pub(super) fn next(&self) -> Option<Instant> {
+        [self.look_at, self.leave.as_ref().and_then(|leave| leave.by)].into_iter().flatten().min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPREAD: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn a_better_place_is_looked_at_within_the_spread_and_news_do_not_put_it_off() {
+        let now = Instant::now();
+        let mut plan = Plan::new(SPREAD);
+        plan.consider(true, None, now, 0.5);
+        assert_eq!(plan.next(), Some(now + SPREAD / 2));
+        plan.consider(true, None, now + SPREAD / 4, 0.9);
+        assert_eq!(plan.next(), Some(now + SPREAD / 2));
+        assert!(!plan.is_to_look(now) && plan.is_to_look(now + SPREAD / 2) && !plan.is_to_look(now + SPREAD));
+        plan.consider(false, Some(now + SPREAD * 3), now, 0.0);
+        assert_eq!(plan.next(), Some(now + SPREAD * 3));
+        assert!(!plan.is_over(now + SPREAD * 100));
+    }
+
+    #[test]
+    fn who_is_asked_to_go_looks_first_and_leaves_before_the_end() {
+        let (now, within) = (Instant::now(), Duration::from_secs(8));
+        for random in [0.0, 0.5, 0.999] {
+            let mut plan = Plan::new(SPREAD);
+            plan.asked("an update", within, false, now, random);
+            let look_at = plan.next().unwrap();
+            assert!(look_at < now + within.mul_f64(LOOK_PART) && plan.is_to_look(look_at));
+            // The first place was no good: look again at once.
+            plan.consider(true, None, look_at, random);
+            assert!(plan.is_to_look(look_at));
+            let by = plan.next().unwrap();
+            assert!(by >= now + within.mul_f64(LOOK_PART) && by < now + within);
+            assert!(plan.is_over(by) && !plan.is_over(look_at));
+        }
+    }
+
+    #[test]
+    fn who_may_stay_is_never_late() {
+        let now = Instant::now();
+        let mut plan = Plan::new(SPREAD);
+        plan.asked("too many", SPREAD, true, now, 0.1);
+        assert!(plan.is_to_look(now + SPREAD) && plan.next().is_none() && !plan.is_over(now + SPREAD * 10));
+    }
+}

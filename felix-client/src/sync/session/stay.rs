@@ -1,0 +1,262 @@
+//! A client with a stream: reads it, looks for a better place, and is there before it leaves the old one.
+
+use std::{future, sync::Arc};
+
+use proto::sync::v1::{Batch, GoAway, SubscribeRequest, go_away::Kind};
+use tokio::time::{self, Duration, Instant};
+
+use super::{
+    super::{
+        Disconnect,
+        choice::{Cause, Choice},
+        course::Trouble,
+        event::Reached,
+        freshness::Verdict,
+        transport::Transport,
+    },
+    Consumer, Gone, Refused, Session, Took,
+    candidate::{Candidate, Progress, Unfit, trouble_of},
+    plan::Plan,
+    stream::{Active, Ended, Lost},
+};
+
+/// A client that holds nothing yet looks again after this.
+const NOT_YET: Duration = Duration::from_secs(1);
+
+/// One stream while it lasts.
+pub(super) struct Stay<'s, 'a, C, T> {
+    session: &'s mut Session<'a, C>,
+    active: &'s mut Active<T>,
+    plan: Plan,
+    /// The stream that may take the active one's place.
+    candidate: Option<Box<Candidate<'a, T>>>,
+    /// The replica is dead if it says nothing until then.
+    silent_at: Instant,
+}
+
+/// What follows when a stream is over.
+pub(super) enum Next<T> {
+    /// Another stream took its place.
+    Moved(Active<T>),
+    Ended(Ended),
+}
+
+/// What a client with a stream hears.
+enum Heard {
+    Batch(Result<(Batch, usize), Disconnect>),
+    Candidate(Result<Progress, Unfit>),
+    /// The set of replicas changed.
+    Replicas,
+    /// Something that was to be done is due.
+    Time,
+}
+
+impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
+    pub(super) fn new(session: &'s mut Session<'a, C>, active: &'s mut Active<T>) -> Self {
+        let plan = Plan::new(session.config.move_spread);
+        let silent_at = Instant::now() + session.config.silence_limit;
+        Self { session, active, plan, candidate: None, silent_at }
+    }
+
+    /// To the end of the stream. Cancel safe as far as the consumer is.
+    pub(super) async fn follow(mut self) -> Next<T> {
+        self.consider();
+        loop {
+            let heard = self.hear().await;
+            let next = match heard {
+                Heard::Batch(received) => self.on_batch(received).await,
+                Heard::Candidate(progress) => self.on_candidate(progress).await,
+                Heard::Replicas => {
+                    self.session.learn();
+                    self.consider();
+                    None
+                }
+                Heard::Time => self.on_time(),
+            };
+            if let Some(next) = next {
+                return next;
+            }
+        }
+    }
+
+    async fn hear(&mut self) -> Heard {
+        let candidate_until = self.candidate.as_ref().map(|candidate| candidate.gives_up_at);
+        let due = [self.plan.next(), candidate_until].into_iter().flatten().fold(self.silent_at, Instant::min);
+        let is_fixed = self.session.config.discovery.is_fixed();
+        tokio::select! {
+            // A candidate comes first: what it says has an end.
+            biased;
+            progress = progress(&mut self.candidate), if self.candidate.is_some() => Heard::Candidate(progress),
+            received = self.active.transport.next() => Heard::Batch(received),
+            // Fails only where the configuration is gone, which the session borrows.
+            _ = self.session.known.changed(), if !is_fixed => Heard::Replicas,
+            () = time::sleep_until(due) => Heard::Time,
+        }
+    }
+
+    async fn on_batch(&mut self, received: Result<(Batch, usize), Disconnect>) -> Option<Next<T>> {
+        let (batch, bytes) = match received {
+            Ok(received) => received,
+            Err(reason) => return self.lost(reason, Trouble::Failed, None),
+        };
+        self.session.config.metrics.received_bytes.inc_by(bytes as u64);
+        let next = match self.session.consumer.on_batch(&self.active.choice, batch).await {
+            Ok(Took { reached, go_away }) => {
+                reached.and_then(|reached| self.on_checkpoint(reached)).or_else(|| self.on_word(go_away.as_ref()?))
+            }
+            Err(refused) => self.refused(refused, Arc::clone(&self.active.choice)),
+        };
+        self.silent_at = Instant::now() + self.session.config.silence_limit;
+        next
+    }
+
+    /// The consumer has everything up to a revision.
+    fn on_checkpoint(&mut self, Reached { revision, upstream_age: age }: Reached) -> Option<Next<T>> {
+        let address = Arc::clone(self.address());
+        (self.active.held, self.active.has_served) = (revision, true);
+        let session = &mut *self.session;
+        session.course.good(&address);
+        match session.freshness.told(&address, session.course.order(), age, Instant::now()) {
+            Verdict::Stay => None,
+            Verdict::GoTo(next) => self.lost(Disconnect::Stale { address, age }, Trouble::Stale, Some(next)),
+        }
+    }
+
+    /// Typha asks us to go, or tells why the stream is over.
+    fn on_word(&mut self, word: &GoAway) -> Option<Next<T>> {
+        let (address, trouble) = (Arc::clone(self.address()), trouble_of(word));
+        if let Some(reason) = Disconnect::told(&address, word) {
+            return self.lost(reason, trouble, None);
+        }
+        if self.plan.leave().is_none() {
+            let (now, within) = (Instant::now(), Duration::from_millis(word.within_ms.into()));
+            self.session.course.trouble(&address, trouble, now, fastrand::f64());
+            let may_stay = word.kind() == Kind::Rebalance;
+            self.plan.asked(&word.reason, within, may_stay, now, fastrand::f64());
+        }
+        None
+    }
+
+    async fn on_candidate(&mut self, progress: Result<Progress, Unfit>) -> Option<Next<T>> {
+        match progress {
+            Ok(Progress::At(revision)) if revision >= self.active.held => self.hand_over(revision).await,
+            // Never back in time: it goes on until it has caught up.
+            Ok(Progress::At(_) | Progress::Coming) => None,
+            Err(unfit) => {
+                self.abandon(&unfit);
+                None
+            }
+        }
+    }
+
+    /// The candidate has all that we have: it takes over.
+    async fn hand_over(&mut self, revision: u64) -> Option<Next<T>> {
+        let candidate = self.candidate.take()?;
+        let choice = Arc::clone(&candidate.choice);
+        let (transport, gathered) = candidate.into_parts()?;
+        match self.session.consumer.on_batch(&choice, gathered).await {
+            Ok(_) => {}
+            Err(refused) => return self.refused(refused, choice),
+        }
+        let (from, to) = (self.address(), &choice.replica.address);
+        tracing::info!(%from, %to, revision, choice = %choice, "moved to another replica of typha; nothing was missed");
+        self.session.config.metrics.moved(&choice.cause);
+        self.session.course.good(to);
+        Some(Next::Moved(Active { transport, choice, held: revision, has_served: true }))
+    }
+
+    /// The candidate is no good; we stay, and look again later.
+    fn abandon(&mut self, unfit: &Unfit) {
+        let Some(candidate) = self.candidate.take() else { return };
+        let to = &candidate.choice.replica.address;
+        tracing::info!(from = %self.address(), %to, reason = unfit.reason, "stays where it is; the other replica cannot take over");
+        self.session.config.metrics.moves_abandoned.inc();
+        self.session.course.trouble(to, unfit.trouble, Instant::now(), fastrand::f64());
+        self.consider();
+    }
+
+    fn on_time(&mut self) -> Option<Next<T>> {
+        let now = Instant::now();
+        if self.candidate.as_ref().is_some_and(|candidate| candidate.gives_up_at <= now) {
+            self.abandon(&Unfit::late());
+        }
+        let address = Arc::clone(self.address());
+        if self.plan.is_over(now) {
+            let reason = self.plan.leave().map(|leave| leave.reason.to_string()).unwrap_or_default();
+            return self.lost(Disconnect::GoAway { address, reason }, Trouble::Leaving, None);
+        }
+        if self.silent_at <= now {
+            let limit = self.session.config.silence_limit;
+            return self.lost(Disconnect::Silent { address, limit }, Trouble::Failed, None);
+        }
+        if self.plan.is_to_look(now) {
+            self.look(now);
+        }
+        None
+    }
+
+    /// Opens a stream at a better place, if there is one.
+    fn look(&mut self, now: Instant) {
+        let request = SubscribeRequest { resume_only: true, ..self.session.request() };
+        let better = self.session.course.better(self.address(), now).cloned();
+        // Nothing can be resumed before there is something, nor while it is in doubt.
+        if !request.position.as_ref().is_some_and(|position| !position.compare) {
+            return self.plan.consider(false, Some(now + NOT_YET), now, fastrand::f64());
+        }
+        match better.filter(|_| self.candidate.is_none()) {
+            Some(replica) => {
+                let choice = self.session.choice(replica, self.cause());
+                self.candidate = Some(Box::new(Candidate::start(self.session.config, choice, request)));
+            }
+            None => self.consider(),
+        }
+    }
+
+    /// Why we would leave.
+    fn cause(&self) -> Cause {
+        match self.plan.leave() {
+            Some(leave) => Cause::Asked { reason: Arc::clone(&leave.reason) },
+            None if self.session.course.replica(self.address()).is_none() => Cause::Withdrawn,
+            None => Cause::Preferred,
+        }
+    }
+
+    /// Makes up our mind about when to look for a better place.
+    fn consider(&mut self) {
+        if self.candidate.is_some() {
+            return;
+        }
+        let (now, course) = (Instant::now(), &self.session.course);
+        let is_better = course.better(self.address(), now).is_some();
+        self.plan.consider(is_better, course.look_again_at(self.address(), now), now, fastrand::f64());
+    }
+
+    fn refused(&self, refused: Refused, by: Arc<Choice>) -> Option<Next<T>> {
+        match refused {
+            Refused::Gone(Gone) => Some(Next::Ended(Ended::Gone)),
+            Refused::Protocol(source) => {
+                let address = Arc::clone(&by.replica.address);
+                let reason = Disconnect::Protocol { address: Arc::clone(&address), source };
+                let lost =
+                    Lost { address, reason, trouble: Trouble::Failed, has_served: self.active.has_served, go_to: None };
+                Some(Next::Ended(Ended::Lost(lost)))
+            }
+        }
+    }
+
+    fn lost(&self, reason: Disconnect, trouble: Trouble, go_to: Option<Arc<str>>) -> Option<Next<T>> {
+        let (address, has_served) = (Arc::clone(self.address()), self.active.has_served);
+        Some(Next::Ended(Ended::Lost(Lost { address, reason, trouble, has_served, go_to })))
+    }
+
+    fn address(&self) -> &Arc<str> {
+        &self.active.choice.replica.address
+    }
+}
+
+async fn progress<'a, T: Transport + 'a>(candidate: &mut Option<Box<Candidate<'a, T>>>) -> Result<Progress, Unfit> {
+    match candidate {
+        Some(candidate) => candidate.progress().await,
+        None => future::pending().await,
+    }
+}
