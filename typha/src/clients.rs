@@ -83,6 +83,11 @@ impl Clients {
         true
     }
 
+    /// Whether a node has a stream here.
+    pub fn is_listed(&self, node: &str) -> bool {
+        self.by_node.contains_key(node)
+    }
+
     /// How many clients there are.
     pub fn len(&self) -> usize {
         self.by_node.len()
