@@ -14,6 +14,8 @@ mod delta;
 mod desired;
 mod engine;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod netlink;
 mod nft;
 mod object;

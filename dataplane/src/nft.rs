@@ -6,6 +6,8 @@ mod batch;
 mod element;
 mod expression;
 mod fingerprint;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod listing;
 mod number;
 

@@ -2,6 +2,8 @@
 //!
 //! Ours are the routes of table main with our protocol number. No rule is known here.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod link;
 mod message;
 mod namespace;

@@ -17,6 +17,8 @@ mod state;
 mod transaction;
 mod writer;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::api::fuzzing;
 pub use self::{
     api::{ServeError, TlsFiles, serve, serve_tls},
     engine::Engine,

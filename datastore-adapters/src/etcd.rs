@@ -4,6 +4,8 @@ mod config;
 mod document;
 mod error;
 mod feed;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod layout;
 mod projection;
 mod source;

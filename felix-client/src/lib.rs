@@ -4,4 +4,6 @@
 //! kernel by that lives elsewhere.
 
 pub mod agent;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod sync;

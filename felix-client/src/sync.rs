@@ -16,6 +16,8 @@ mod discovery;
 mod event;
 mod frame;
 mod freshness;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod ledger;
 mod light;
 mod metrics;

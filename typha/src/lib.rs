@@ -9,6 +9,8 @@ mod admin;
 pub mod batch;
 pub mod clients;
 pub mod feed;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod memory;
 mod metrics;
 mod server;

@@ -8,6 +8,8 @@ mod certificates;
 mod config;
 mod connection;
 mod executor;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod message;
 mod rejections;
 mod router;

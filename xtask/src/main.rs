@@ -3,6 +3,7 @@
 mod bench;
 mod ci;
 mod conformance;
+mod fuzz;
 mod needs;
 mod quickstart;
 mod run;
@@ -34,6 +35,10 @@ enum Task {
     Ci(ci::Options),
     /// Reachability cases: what policies mean, cell by cell.
     Conformance(conformance::Options),
+    /// The fuzz targets under libFuzzer: whatever a peer or a user can send.
+    ///
+    /// Builds them with coverage counters, in a target directory of their own. What they find stays in target/fuzz.
+    Fuzz(fuzz::Options),
     /// What a fan-out costs, and with `--peer calico` what it costs the real Calico Typha on the same machine.
     ///
     /// Builds the peer from the Go module proxy, where Go is installed. Both sides get an etcd of their own, started
@@ -47,6 +52,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Ci(options) => Ok(ci::run(&options)),
         Task::Conformance(options) => conformance::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Bench(options) => bench::run(&options),
     };
     match outcome {

@@ -15,6 +15,8 @@ use crate::run;
 pub(crate) enum Need {
     /// aws-lc and zstd are C.
     CCompiler,
+    /// libFuzzer is C++.
+    CxxCompiler,
     /// Namespaces and veth pairs for the harness; production code speaks netlink itself.
     Iproute2,
     /// Tests hold our nftables encoder against `nft list`.
@@ -31,6 +33,7 @@ impl Need {
     fn program(self) -> &'static str {
         match self {
             Need::CCompiler => "cc",
+            Need::CxxCompiler => "c++",
             Need::Iproute2 => "ip",
             Need::Nftables => "nft",
             Need::Etcd => "etcd",
@@ -42,6 +45,7 @@ impl Need {
     fn package(self) -> &'static str {
         match self {
             Need::CCompiler => "gcc",
+            Need::CxxCompiler => "g++",
             Need::Iproute2 => "iproute2",
             Need::Nftables => "nftables",
             Need::Etcd => "etcd-server",

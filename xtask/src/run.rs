@@ -71,21 +71,21 @@ pub(crate) struct Parts {
 }
 
 struct Row {
-    name: &'static str,
+    name: String,
     seconds: f64,
     error: Option<anyhow::Error>,
 }
 
 impl Parts {
     /// Runs one part.
-    pub(crate) fn part(&mut self, name: &'static str, work: impl FnOnce() -> Result<()>) {
+    pub(crate) fn part(&mut self, name: &str, work: impl FnOnce() -> Result<()>) {
         eprintln!("==> {name}");
         let started = Instant::now();
         let error = work().err();
         if let Some(error) = &error {
             eprintln!("==> {name} FAILED: {error:#}");
         }
-        self.rows.push(Row { name, seconds: started.elapsed().as_secs_f64(), error });
+        self.rows.push(Row { name: name.to_owned(), seconds: started.elapsed().as_secs_f64(), error });
     }
 
     /// Prints the summary; failure if a part failed.

@@ -102,7 +102,7 @@ fn read_chains(socket: &mut Socket, listing: &mut Listing) -> io::Result<()> {
     Ok(())
 }
 
-fn read_hook(chain: &Attributes<'_>) -> Option<Hook> {
+pub(super) fn read_hook(chain: &Attributes<'_>) -> Option<Hook> {
     let fields = chain.nested(NFTA_CHAIN_HOOK);
     let priority = fields.be32(NFTA_HOOK_PRIORITY)?.cast_signed();
     Some(Hook { number: fields.be32(NFTA_HOOK_HOOKNUM)?, priority })
@@ -123,7 +123,7 @@ fn read_rules(socket: &mut Socket, listing: &mut Listing) -> io::Result<()> {
     Ok(())
 }
 
-fn read_fingerprint(rule: &Attributes<'_>) -> Fingerprint {
+pub(super) fn read_fingerprint(rule: &Attributes<'_>) -> Fingerprint {
     let comment = || {
         let mut data = rule.find(NFTA_RULE_USERDATA)?;
         while let [kind, length, rest @ ..] = data {

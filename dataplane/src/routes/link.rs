@@ -28,7 +28,7 @@ pub(super) struct Links {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Link {
+pub(super) struct Link {
     index: u32,
     is_up: bool,
 }
@@ -66,13 +66,13 @@ impl Links {
     }
 }
 
-fn read_link(message: &Message<'_>) -> Option<(Arc<str>, Link)> {
+pub(super) fn read_link(message: &Message<'_>) -> Option<(Arc<str>, Link)> {
     let word = |at: usize| Some(u32::from_ne_bytes(message.payload.get(at..at + 4)?.try_into().ok()?));
     let name = message.attributes(IFINFOMSG_LEN).text(IFLA_IFNAME)?;
     Some((name.into(), Link { index: word(4)?, is_up: word(8)? & IFF_UP != 0 }))
 }
 
-fn read_address(message: &Message<'_>) -> Option<(IpAddr, u32)> {
+pub(super) fn read_address(message: &Message<'_>) -> Option<(IpAddr, u32)> {
     let index = u32::from_ne_bytes(message.payload.get(4..8)?.try_into().ok()?);
     let fields = message.attributes(IFADDRMSG_LEN);
     // Of a point-to-point interface, IFA_ADDRESS is the other end's.

@@ -192,7 +192,7 @@ fn write_gateway(writer: &mut MessageWriter, net: IpNet, next_hop: IpAddr) {
     }
 }
 
-fn read_route(message: &Message<'_>) -> Option<(IpNet, Route)> {
+pub(super) fn read_route(message: &Message<'_>) -> Option<(IpNet, Route)> {
     let header = RouteHeader::parse(message.payload)?;
     let fields = message.attributes(RTMSG_LEN);
     // Kernels that do not filter by protocol list everything.

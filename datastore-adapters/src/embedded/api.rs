@@ -4,6 +4,8 @@
 //! refused by gRPC as unimplemented.
 
 mod convert;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod kv;
 mod lease;
 mod maintenance;

@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    panic::catch_unwind,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -79,6 +80,15 @@ impl Batch {
 impl Log {
     /// Opens the file, or makes it where there is none.
     pub(super) fn open(path: &Path) -> Result<Opened, EngineError> {
+        // Damage that redb's own checks let through ends in a panic of its B-tree. Nothing outlives it: what is opened
+        // is opened in there.
+        catch_unwind(|| Self::open_whole(path)).unwrap_or_else(|_| {
+            let reason = "its tables contradict each other".into();
+            Err(EngineError::Damaged { file: path.to_owned(), reason })
+        })
+    }
+
+    fn open_whole(path: &Path) -> Result<Opened, EngineError> {
         if !path.exists() {
             create(path)?;
         }

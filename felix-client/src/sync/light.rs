@@ -4,6 +4,8 @@
 //! Its connection is its own (`connection`, `http2`), because a complete HTTP/2 holds several times the memory.
 
 mod connection;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing;
 mod http2;
 
 use std::{future::Future, sync::Arc, time::Duration};

@@ -116,13 +116,13 @@ fn subscribe(
     Ok(response)
 }
 
-fn read_position(position: &wire::Position) -> Result<Position, Status> {
+pub(super) fn read_position(position: &wire::Position) -> Result<Position, Status> {
     let digest = Digest::from_bytes(&position.digest)
         .ok_or_else(|| Status::invalid_argument("position.digest must have 16 bytes"))?;
     Ok(Position { datastore_id: position.datastore_id, revision: position.revision, digest })
 }
 
-fn read_claim(position: &wire::Position) -> Result<Option<Claim>, Status> {
+pub(super) fn read_claim(position: &wire::Position) -> Result<Option<Claim>, Status> {
     if position.ranges.is_empty() {
         return Ok(None);
     }

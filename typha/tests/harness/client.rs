@@ -129,7 +129,8 @@ impl Client {
         }
         for entry in self.pending.drain(..) {
             match entry.value {
-                Some(value) => self.state.entries.insert(entry.key, (value, entry.revision)),
+                // Copied: it would keep the whole message alive.
+                Some(value) => self.state.entries.insert(entry.key, (Bytes::copy_from_slice(&value), entry.revision)),
                 None => self.state.entries.remove(&entry.key),
             };
         }

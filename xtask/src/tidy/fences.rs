@@ -19,7 +19,7 @@ const ROWS: &[&[&str]] = &[
     &["felix-client"],
     &["dataplane"],
     &["felix", "cattailctl"],
-    &["lab", "loadtest", "xtask"],
+    &["lab", "loadtest", "fuzz", "xtask"],
 ];
 
 /// Imports that the rows would allow and the design does not: (room, what it must not know, why).

@@ -1,0 +1,4 @@
+//! Doors to private parsers, for the room `fuzz` alone: each takes bytes as a peer may send them, and panics where a
+//! promise is broken.
+
+pub use crate::sync::fuzzing::{frames, http2, protocol};
