@@ -6,11 +6,14 @@
 //! Values are bytes here: what a policy means is decided elsewhere.
 
 mod admin;
+pub mod admission;
+mod balance;
 pub mod batch;
 pub mod clients;
 pub mod feed;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod journeys;
 mod memory;
 mod metrics;
 mod server;
@@ -18,6 +21,7 @@ pub mod session;
 pub mod store;
 
 pub use self::{
+    balance::Share,
     memory::MemorySource,
-    server::{Config, Limits, Server, ServerError},
+    server::{Config, Limits, Server, ServerError, http2},
 };

@@ -7,17 +7,19 @@ mod accept;
 mod certificates;
 mod config;
 mod connection;
-mod executor;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+pub mod http2;
 mod message;
 mod rejections;
 mod router;
+mod turns;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use datastore_adapters::Source;
 use pki::ServerTls;
+use proto::sync::v1::SubscribeRequest;
 use thiserror::Error;
 use tokio::{
     net::TcpListener,
@@ -31,11 +33,14 @@ pub use self::config::{Config, Limits};
 pub(crate) use self::rejections::Rejections;
 use crate::{
     admin::Admin,
+    admission::Admission,
+    balance::Balance,
     batch::Batches,
     clients::Clients,
-    feed::{Board, EVENTS, Writer},
+    feed::{Board, Doubts, EVENTS, QUESTIONS, Writer},
+    journeys::Journeys,
     metrics::Metrics,
-    session::Drain,
+    session::{Drain, Ending},
 };
 
 /// A running typha. Dropping it ends it at once; [`Server::drain`] ends it with grace.
@@ -55,10 +60,21 @@ pub struct Server {
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) board: Arc<Board>,
+    pub(crate) doubts: Arc<Doubts>,
     pub(crate) batches: Arc<Batches>,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) clients: Arc<Clients>,
+    pub(crate) balance: Balance,
     pub(crate) rejections: Rejections,
     pub(crate) metrics: Metrics,
+}
+
+impl Shared {
+    /// Why a client is to try other replicas first; `None` where it is served here.
+    fn refer(&self, request: &SubscribeRequest) -> Option<Ending> {
+        let view = &self.board.load().view;
+        self.balance.referral(&self.config.name, request, &self.clients, view, Instant::now())
+    }
 }
 
 /// Why a server did not start, or does not run any more.
@@ -95,19 +111,29 @@ impl Server {
             None => None,
         };
         let batches = Arc::new(Batches::default());
-        let (writer, board) = Writer::new(Arc::clone(&batches), config.limits.stale_after);
+        let doubts = Arc::new(Doubts::default());
+        let journeys = Journeys::new(&config.name);
+        let stale_after = config.limits.stale_after;
+        let (writer, board) = Writer::new(Arc::clone(&batches), Arc::clone(&doubts), journeys, stale_after);
         let clients = Arc::new(Clients::default());
-        let metrics = Metrics::new(Arc::clone(&board), Arc::clone(&clients), Arc::clone(&tls));
+        let admission = Arc::new(Admission::new(config.limits.admission));
+        let mut metrics =
+            Metrics::new(Arc::clone(&board), Arc::clone(&clients), Arc::clone(&admission), Arc::clone(&tls));
+        let balance = Balance::default();
+        metrics.register_referrals(&balance.referrals);
         let rejections = Rejections::new(metrics.rejections());
-        let shared = Arc::new(Shared { config, board, batches, clients, rejections, metrics });
+        let shared =
+            Arc::new(Shared { config, board, doubts, batches, admission, clients, balance, rejections, metrics });
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let (events_tx, events_rx) = mpsc::channel(EVENTS);
-        tasks.spawn(named("the datastore's adapter", source.run(events_tx)));
-        tasks.spawn(named("the writer", writer.run(events_rx)));
+        let (questions_tx, questions_rx) = mpsc::channel(QUESTIONS);
+        tasks.spawn(named("the datastore's adapter", source.run(events_tx, questions_rx)));
+        tasks.spawn(named("the writer", writer.run(events_rx, questions_tx)));
         let certificates = certificates::follow(Arc::clone(&tls), shared.config.limits.certificates_every);
         tasks.spawn(named("the certificates' watch", certificates));
+        tasks.spawn(named("the admission's clock", Arc::clone(&shared.admission).keep_looking()));
         let admin_address = admin.map(|(listener, address)| {
             tasks.spawn(named("the admin server", Admin::new(Arc::clone(&shared)).run(listener)));
             address
@@ -134,6 +160,11 @@ impl Server {
         &self.shared.clients
     }
 
+    /// Who is sent a whole state, and who waits for one.
+    pub fn admission(&self) -> &Arc<Admission> {
+        &self.shared.admission
+    }
+
     /// Where the state is published.
     pub fn board(&self) -> &Arc<Board> {
         &self.shared.board
@@ -154,6 +185,7 @@ impl Server {
         let within = self.shared.config.limits.drain;
         tracing::info!(clients = self.shared.clients.len(), ?within, "draining: {reason}");
         self.shared.board.drain(Drain { reason: reason.to_owned(), within });
+        self.shared.admission.wake_all();
         self.stop.cancel();
         while self.acceptor.join_next().await.is_some() {}
         self.tasks.shutdown().await;

@@ -5,7 +5,6 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use pki::ServerTls;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     task::{JoinError, JoinSet},
     time::{sleep, timeout},
 };
@@ -14,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Shared,
     connection::{Connection, Door},
+    turns::Turns,
 };
 
 /// How long to wait after the system refused to hand out a connection (too many open files): time for some to close.
@@ -29,8 +29,8 @@ pub(super) struct Acceptor {
 
 impl Acceptor {
     pub(super) fn new(shared: Arc<Shared>, tls: Arc<ServerTls>, stop: CancellationToken) -> Self {
-        let handshakes = Semaphore::new(shared.config.limits.handshakes);
-        let door = Arc::new(Door { shared, tls, handshakes, stop: stop.clone() });
+        let handshakes = Turns::new(shared.config.limits.handshakes);
+        let door = Arc::new(Door { shared, tls, handshakes, notice: Arc::default() });
         Self { door, stop, connections: JoinSet::new() }
     }
 
@@ -45,6 +45,7 @@ impl Acceptor {
             }
         }
         drop(listener);
+        self.door.notice.give();
         let within = self.door.shared.config.limits.drain;
         if timeout(within, self.emptied()).await.is_err() {
             tracing::warn!(connections = self.connections.len(), "clients did not leave in time; closing");

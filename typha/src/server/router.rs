@@ -1,29 +1,22 @@
 //! Which method a request is for, and its first answer.
 
-use std::{
-    convert::Infallible,
-    future::ready,
-    net::SocketAddr,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{future::ready, net::SocketAddr, sync::Arc};
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header::CONTENT_TYPE};
-use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
-use hyper::{body::Incoming, service::Service};
+use http_body_util::{BodyExt as _, Full};
 use model::digest::{Digest, Ranges};
 use proto::sync::v1::{self as wire, ReportRequest, ReportResponse, SubscribeRequest};
 use tonic::Status;
 
-use super::{Shared, message};
+use super::{
+    Shared,
+    http2::{Answer, Content, Reply, Service},
+    message,
+};
 use crate::{
     batch::{Encoding, frame},
     clients::{Failure, Report},
-    session::{Claim, Position, Session, SessionBody},
+    session::{Claim, Position, Session, SessionBody, Subscription},
 };
 
 const SUBSCRIBE: &str = "/cattail.sync.v1.Sync/Subscribe";
@@ -37,59 +30,43 @@ const VERSION_BYTES: usize = 253;
 /// As the protocol says: what a report may list.
 const FAILURES: usize = 100;
 
-type Reply = UnsyncBoxBody<Bytes, Infallible>;
-
 /// The methods, for one connection.
 pub(super) struct Router {
     shared: Arc<Shared>,
     address: SocketAddr,
-    /// Set by the first request.
-    has_asked: Arc<AtomicBool>,
 }
 
 impl Router {
-    pub(super) fn new(shared: Arc<Shared>, address: SocketAddr, has_asked: Arc<AtomicBool>) -> Self {
-        Self { shared, address, has_asked }
+    pub(super) fn new(shared: Arc<Shared>, address: SocketAddr) -> Self {
+        Self { shared, address }
     }
 }
 
-impl Service<Request<Incoming>> for Router {
-    type Response = Response<Reply>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.has_asked.store(true, Ordering::Relaxed);
-        let (shared, address) = (Arc::clone(&self.shared), self.address);
-        Box::pin(async move {
-            Ok(answer(&shared, address, request).await.unwrap_or_else(|status| {
-                shared.rejections.reject("request", address, status.message());
-                status.into_http()
-            }))
-        })
+impl Service for Router {
+    fn call(&self, request: Request<Content>) -> Answer {
+        let answer = answer(&self.shared, self.address, request).unwrap_or_else(|status| {
+            self.shared.rejections.reject("request", self.address, status.message());
+            status.into_http()
+        });
+        Box::pin(ready(answer))
     }
 }
 
-async fn answer(
-    shared: &Arc<Shared>,
-    address: SocketAddr,
-    request: Request<Incoming>,
-) -> Result<Response<Reply>, Status> {
+fn answer(shared: &Arc<Shared>, address: SocketAddr, request: Request<Content>) -> Result<Response<Reply>, Status> {
     check_form(&request)?;
-    let limits = &shared.config.limits;
     let encoding = Encoding::accepted(request.headers());
-    let (path, body) = (request.uri().path().to_owned(), request.into_body());
+    let (path, content) = (request.uri().path().to_owned(), request.into_body());
     match path.as_str() {
         SUBSCRIBE => {
-            let request = message::read(body, limits.request_bytes, limits.request).await?;
+            let request = message::read(content)?;
             subscribe(shared, address, encoding, &request)
         }
-        REPORT => report(shared, message::read(body, limits.request_bytes, limits.request).await?),
+        REPORT => report(shared, message::read(content)?),
         path => Err(Status::unimplemented(format!("there is no method {path}"))),
     }
 }
 
-fn check_form(request: &Request<Incoming>) -> Result<(), Status> {
+fn check_form(request: &Request<Content>) -> Result<(), Status> {
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if request.method() != Method::POST || !content_type.starts_with(GRPC) {
         return Err(Status::invalid_argument("this port speaks gRPC (POST, content-type application/grpc) only"));
@@ -107,9 +84,16 @@ fn subscribe(
     let position = request.position.as_ref().map(read_position).transpose()?;
     let claim = request.position.as_ref().map(read_claim).transpose()?.flatten();
     let version: String = request.version.chars().take(VERSION_BYTES).collect();
+    let referral = shared.refer(request);
     let registration = shared.clients.register(&request.node, &version, address);
     tracing::info!(client = %registration, version, from = position.map_or(0, |position| position.revision), "subscribed");
-    let session = Session::new(shared.config.name.as_str().into(), encoding, position, claim);
+    let doubted = claim.as_ref().and_then(|claim| claim.doubted(position, &shared.board.load().view));
+    let complaint = doubted.map(|ranges| shared.doubts.raise(ranges));
+    let name = shared.config.name.as_str().into();
+    let (put_off, resume_only) = (request.put_off, request.resume_only);
+    let subscription = Subscription { position, claim, put_off, resume_only };
+    let session = Session::new(name, encoding, subscription, Arc::clone(&shared.admission)).after_complaint(complaint);
+    let session = if let Some(ending) = referral { session.refused(ending) } else { session };
     let body = SessionBody::new(session, Arc::clone(&shared.board), Arc::clone(&shared.batches), registration);
     let mut response = respond(body.boxed_unsync());
     encoding.announce(response.headers_mut());
