@@ -1,11 +1,18 @@
-//! The command line's flags.
+//! What cattailctl is told on the command line, by the environment or by a file.
+
+#[cfg(test)]
+mod reference;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use datastore_adapters::EtcdConfig;
+use settings::{Observation, Program};
 
 use crate::typha::Typha;
+
+/// What begins cattailctl's variables, and names its file.
+pub(crate) const PROGRAM: Program = Program { prefix: "CATTAILCTL_", config_env: "CATTAILCTL_CONFIG" };
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,6 +48,10 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) datastore: Datastore,
 
+    /// Where traces go.
+    #[command(flatten)]
+    pub(crate) traces: Observation,
+
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: AnyCommand,
@@ -73,12 +84,18 @@ pub(crate) struct Datastore {
     #[arg(long = "etcd-key-file", global = true, value_name = "FILE", env = "ETCD_KEY_FILE")]
     key_file: Option<PathBuf>,
 
-    /// The user, where etcd asks for one; the password is read from ETCD_PASSWORD.
+    /// The user, where etcd asks for one.
     #[arg(long = "etcd-username", global = true, value_name = "NAME", env = "ETCD_USERNAME")]
     username: Option<String>,
 
-    /// Their password; only from the environment, where other users cannot see it.
-    #[arg(skip = std::env::var("ETCD_PASSWORD").ok())]
+    /// The user's password; better given by the environment or a file, where other users cannot see it.
+    #[arg(
+        long = "etcd-password",
+        global = true,
+        value_name = "PASSWORD",
+        env = "ETCD_PASSWORD",
+        hide_env_values = true
+    )]
     password: Option<String>,
 }
 

@@ -21,8 +21,9 @@ mod write;
 
 use std::{io, process::ExitCode};
 
-use clap::Parser;
 use datastore_adapters::EtcdStore;
+use settings::Settings;
+use telemetry::{Logs, Telemetry, Traces};
 
 use self::{
     arguments::{AnyCommand, Arguments, Command, Datastore},
@@ -34,11 +35,19 @@ const FAILURE: u8 = 1;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let mut console = Console::new(io::stdout().lock(), io::stderr().lock());
-    let result = match &arguments.command {
-        AnyCommand::Resources(command) => resources(command, &arguments.datastore, &mut console).await,
-        AnyCommand::Typha(typha) => typha::run(typha, &mut console).await,
+    let Settings { args: arguments, remarks } = settings::load::<Arguments>(&arguments::PROGRAM);
+    for remark in remarks {
+        eprintln!("cattailctl: {remark}");
+    }
+    let result = match observe(&arguments) {
+        Ok(telemetry) => {
+            let result = run(&arguments).await;
+            if let Some(telemetry) = telemetry {
+                telemetry.shutdown().await;
+            }
+            result
+        }
+        Err(error) => Err(error),
     };
     match result {
         Ok(code) => code,
@@ -48,6 +57,26 @@ async fn main() -> ExitCode {
             eprintln!("cattailctl: {error:#}");
             FAILURE.into()
         }
+    }
+}
+
+/// Traces of what is written, where somebody asked for them. Nothing is logged otherwise: what there is to say is said.
+fn observe(arguments: &Arguments) -> anyhow::Result<Option<Telemetry>> {
+    let Some(endpoint) = arguments.traces.endpoint.as_deref() else { return Ok(None) };
+    let traces = Traces {
+        endpoint: Some(endpoint),
+        ratio: arguments.traces.ratio,
+        service: "cattailctl",
+        instance: "cattailctl",
+    };
+    Ok(Some(telemetry::start(Logs { json: false, filter: "warn" }, traces)?))
+}
+
+async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let mut console = Console::new(io::stdout().lock(), io::stderr().lock());
+    match &arguments.command {
+        AnyCommand::Resources(command) => resources(command, &arguments.datastore, &mut console).await,
+        AnyCommand::Typha(typha) => typha::run(typha, &mut console).await,
     }
 }
 

@@ -5,23 +5,25 @@
 
 mod brain;
 mod intent;
+mod journeys;
 mod status;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
 };
 
-use self::{brain::Brain, status::Chronicle};
+use self::{brain::Brain, journeys::Journeys, status::Chronicle};
 pub use self::{
     intent::{Intent, Rejected},
+    journeys::Reporter,
     status::{Connected, Status},
 };
-use crate::sync::{self, Client, Event, Reporter};
+use crate::sync::{self, Client, Event};
 
 /// Checkpoints that wait for the brain. A few, so that reading and computing overlap; typha merges the rest.
 const EVENT_QUEUE: usize = 16;
@@ -40,13 +42,14 @@ pub struct Agent {
 impl Agent {
     /// Starts for a node, whose name is that of its `Node` resource and of the endpoints it hosts.
     pub fn start(config: Arc<sync::Config>, node: &str) -> Self {
-        let (client, reporter) = Client::new(config, node);
+        let (client, reports) = Client::new(config, node);
+        let (journeys, reporter) = Journeys::new(node, reports);
         let (event_sender, events) = mpsc::channel(EVENT_QUEUE);
         let (intent_sender, intents) = mpsc::channel(INTENT_QUEUE);
         let (chronicle, status) = Chronicle::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(client.run(event_sender));
-        tasks.spawn(think(Brain::new(node), events, intent_sender, chronicle));
+        tasks.spawn(think(Brain::new(node), journeys, events, intent_sender, chronicle));
         Self { intents, reporter, status, _tasks: tasks }
     }
 
@@ -56,7 +59,7 @@ impl Agent {
         self.intents.recv().await
     }
 
-    /// What is enforced is told to typha through this.
+    /// What is enforced is told through this.
     pub fn reporter(&self) -> Reporter {
         self.reporter.clone()
     }
@@ -70,6 +73,7 @@ impl Agent {
 /// Takes events in as they come and hands an intent over whenever there is news and the dataplane has room.
 async fn think(
     mut brain: Brain,
+    mut journeys: Journeys,
     mut events: mpsc::Receiver<Event>,
     intents: mpsc::Sender<Intent>,
     mut chronicle: Chronicle,
@@ -79,7 +83,11 @@ async fn think(
             // Handing over comes first: a busy stream must not starve the dataplane.
             biased;
             permit = intents.reserve(), if brain.has_news() => match permit {
-                Ok(permit) => permit.send(brain.intent()),
+                Ok(permit) => {
+                    let intent = brain.intent();
+                    journeys.handed_over();
+                    permit.send(intent);
+                }
                 Err(_) => return,
             },
             event = events.recv() => match event {
@@ -87,7 +95,9 @@ async fn think(
                 Some(event) => {
                     chronicle.note(&event);
                     if let Event::Updates(updates) = event {
+                        let began = SystemTime::now();
                         brain.take(&updates);
+                        journeys.taken(updates.journeys, began);
                         chronicle.rejected(brain.rejected());
                     }
                 }

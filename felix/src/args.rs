@@ -1,8 +1,15 @@
-//! What felix is told on the command line or by the environment.
+//! What felix is told on the command line, by the environment or by a file.
+
+#[cfg(test)]
+mod reference;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
+use settings::{LogFormat, Observation, Program};
+
+/// What begins felix's variables, and names its file.
+pub(crate) const PROGRAM: Program = Program { prefix: "FELIX_", config_env: "FELIX_CONFIG" };
 
 /// The node agent: learns from typha what this node must enforce, and programs the kernel of the network namespace that
 /// it runs in.
@@ -52,15 +59,9 @@ pub(crate) struct Args {
     /// What is logged: error, warn, info, debug, trace, or filters such as felix_client=debug.
     #[arg(long, env = "FELIX_LOG", value_name = "FILTER", default_value = "info")]
     pub(crate) log: String,
-}
 
-/// How logs are written.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// For people.
-    Text,
-    /// For machines: one JSON object a line.
-    Json,
+    #[command(flatten)]
+    pub(crate) traces: Observation,
 }
 
 fn parse_address(text: &str) -> Result<String, String> {

@@ -1,21 +1,18 @@
-//! Where log lines go and how they look: standard error, text or JSON.
+//! What felix tells of itself: logs to standard error, traces where somebody asked for them.
 
-use std::io::{self, IsTerminal as _};
+use settings::{LogFormat, Settings};
+use telemetry::{Logs, Telemetry, Traces};
 
-use anyhow::Context as _;
-use tracing_subscriber::EnvFilter;
+use crate::args::Args;
 
-use crate::args::LogFormat;
-
-/// Starts logging; called once.
-pub(crate) fn start(format: LogFormat, filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter)
-        .with_context(|| format!("--log {filter:?} is no log filter; try info, debug or felix_client=debug"))?;
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
-    let started = match format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-    };
-    started.map_err(|error| anyhow::anyhow!("cannot start logging: {error}"))
+/// Starts both, once, and says what is odd about the settings.
+pub(crate) fn start(settings: &Settings<Args>) -> anyhow::Result<Telemetry> {
+    let Settings { args, remarks } = settings;
+    let logs = Logs { json: args.log_format == LogFormat::Json, filter: &args.log };
+    let (endpoint, ratio) = (args.traces.endpoint.as_deref(), args.traces.ratio);
+    let telemetry = telemetry::start(logs, Traces { endpoint, ratio, service: "felix", instance: &args.node })?;
+    for remark in remarks {
+        tracing::warn!("{remark}");
+    }
+    Ok(telemetry)
 }

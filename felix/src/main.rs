@@ -13,13 +13,15 @@ mod privilege;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = args::Args::parse();
-    let result = match logging::start(args.log_format, &args.log) {
-        Ok(()) => Box::pin(daemon::run(args)).await,
+    let settings = settings::load::<args::Args>(&args::PROGRAM);
+    let result = match logging::start(&settings) {
+        Ok(telemetry) => {
+            let result = Box::pin(daemon::run(settings.args)).await;
+            telemetry.shutdown().await;
+            result
+        }
         Err(error) => Err(error),
     };
     match result {

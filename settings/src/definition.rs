@@ -32,9 +32,10 @@ pub(crate) fn command<A: CommandFactory>(program: &Program) -> Command {
         .long(SHOW_CONFIG)
         .action(ArgAction::SetTrue)
         .help("Show what is in force and where each setting comes from, as such a file, and exit");
-    let command = A::command();
+    let command = A::command().args([config, show].map(|arg| arg.help_heading("Settings")));
+    // A setting may stand before or after the name of a subcommand.
     let has_subcommands = command.has_subcommands();
-    command.args([config, show].map(|arg| arg.global(has_subcommands).help_heading("Settings")))
+    command.mut_args(|arg| if has_subcommands { arg.global(true) } else { arg })
 }
 
 /// The settings that a file may hold.

@@ -1,6 +1,7 @@
 //! One revision on its way from the datastore to a kernel, as the rooms on the way know it.
 
 use std::{
+    collections::BTreeMap,
     fmt::{Display, Write as _},
     sync::Arc,
     time::SystemTime,
@@ -15,6 +16,9 @@ pub(crate) const TARGET: &str = "cattail::journey";
 
 /// A revision can change many keys; this many are named.
 const KEYS_NAMED: usize = 8;
+
+/// An agent that was away gets many revisions at once; of no more than these its part of the way is told.
+const CHANGES_MAX: usize = 32;
 
 /// A traced revision. There is none where nobody asked for traces, nor of a revision that was not sampled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +56,19 @@ impl Journey {
         let sampling = Sampling::in_force()?;
         let trace = TraceId::of(datastore_id, revision);
         sampling.takes(trace).then(|| Self { trace, datastore_id, revision, keys: named(keys), publisher: None })
+    }
+
+    /// The journeys of changes, each given by its revision and its key: the newest 32 revisions that are
+    /// traced. Changes are read only where somebody asked for traces.
+    pub fn of_changes<K: Display>(datastore_id: u64, changes: impl IntoIterator<Item = (u64, K)>) -> Vec<Self> {
+        let Some(sampling) = Sampling::in_force() else { return Vec::new() };
+        let mut by_revision = BTreeMap::<u64, Vec<K>>::new();
+        for (revision, key) in changes {
+            by_revision.entry(revision).or_default().push(key);
+        }
+        let is_taken = |revision: &u64| sampling.takes(TraceId::of(datastore_id, *revision));
+        let newest = by_revision.into_iter().rev().filter(|(revision, _)| is_taken(revision)).take(CHANGES_MAX);
+        newest.filter_map(|(revision, keys)| Self::of(datastore_id, revision, keys)).collect()
     }
 
     /// As a replica of typha published it: further stages are shown below its own.

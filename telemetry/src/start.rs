@@ -36,8 +36,8 @@ pub struct Logs<'a> {
     pub filter: &'a str,
 }
 
-/// Where traces go.
-#[derive(Clone, Copy, Debug)]
+/// Where traces go; nowhere by default.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Traces<'a> {
     /// An OpenTelemetry collector that takes OTLP over gRPC, `http://HOST:PORT`; without one there are no traces.
     pub endpoint: Option<&'a str>,

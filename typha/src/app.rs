@@ -1,14 +1,13 @@
 //! The process around the server: logging, signals, exit.
 
-use std::io::IsTerminal as _;
-
 use anyhow::Context as _;
 use datastore_adapters::EtcdSource;
+use settings::{LogFormat, Settings};
+use telemetry::{Logs, Telemetry, Traces};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 use typha::Server;
 
-use crate::args::{Args, LogFormat};
+use crate::args::Args;
 
 /// Serves until a signal comes or a part of the server ends.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
@@ -31,13 +30,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sends logs to stderr.
-pub(crate) fn init_logging(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let is_terminal = std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal);
-    match format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().init(),
+/// Starts logs and traces, and says what is odd about the settings.
+pub(crate) fn observe(settings: &Settings<Args>) -> anyhow::Result<Telemetry> {
+    let Settings { args, remarks } = settings;
+    let logs = Logs { json: args.log_format == LogFormat::Json, filter: &args.log };
+    let (endpoint, ratio) = (args.traces.endpoint.as_deref(), args.traces.ratio);
+    let telemetry = telemetry::start(logs, Traces { endpoint, ratio, service: "typha", instance: &args.name() })?;
+    for remark in remarks {
+        tracing::warn!("{remark}");
     }
+    Ok(telemetry)
 }

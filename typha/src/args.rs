@@ -5,10 +5,14 @@ mod reference;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Args as ClapArgs, Parser, ValueEnum};
+use clap::{Args as ClapArgs, Parser};
 use datastore_adapters::EtcdConfig;
 use pki::{Files, PeerName, Peers};
+use settings::{LogFormat, Observation, Program};
 use typha::{Config, Limits};
+
+/// What begins typha's variables, and names its file.
+pub(crate) const PROGRAM: Program = Program { prefix: "TYPHA_", config_env: "TYPHA_CONFIG" };
 
 /// Typha streams the datastore's state and its changes to the felix agents of a cluster.
 ///
@@ -32,18 +36,16 @@ pub(crate) struct Args {
     #[arg(long, env = "TYPHA_NAME", value_name = "REPLICA")]
     name: Option<String>,
 
-    /// How logs are written to stderr. RUST_LOG sets what is written, `info` by default.
+    /// How logs are written to stderr.
     #[arg(long, env = "TYPHA_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
-}
 
-/// How logs are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// For people.
-    Text,
-    /// For machines: one JSON object a line.
-    Json,
+    /// What is logged: error, warn, info, debug, trace, or filters such as typha=debug.
+    #[arg(long, env = "TYPHA_LOG", value_name = "FILTER", default_value = "info")]
+    pub(crate) log: String,
+
+    #[command(flatten)]
+    pub(crate) traces: Observation,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -138,13 +140,19 @@ impl Args {
         }
     }
 
+    /// This replica's name.
+    pub(crate) fn name(&self) -> String {
+        self.name.clone().unwrap_or_else(host_name)
+    }
+
     /// What the server is told.
     pub(crate) fn into_config(self) -> Config {
-        let Self { datastore, addresses, tls, name, log_format: _ } = self;
+        let name = self.name();
+        let Self { datastore, addresses, tls, .. } = self;
         let common_names = tls.client_cn.into_iter().map(PeerName::CommonName);
         let uris = tls.client_uri_san.into_iter().map(PeerName::UriSan);
         Config {
-            name: name.unwrap_or_else(host_name),
+            name,
             listen: addresses.listen,
             admin_listen: Some(addresses.admin_listen),
             files: Files { cert: tls.cert_file, key: tls.key_file, ca: tls.ca_file },

@@ -5,17 +5,20 @@ mod args;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = args::Args::parse();
-    app::init_logging(args.log_format);
-    match app::run(args).await {
-        Ok(()) => ExitCode::SUCCESS,
+    let settings = settings::load::<args::Args>(&args::PROGRAM);
+    let telemetry = match app::observe(&settings) {
+        Ok(telemetry) => telemetry,
         Err(error) => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
+            eprintln!("typha: {error:#}");
+            return ExitCode::FAILURE;
         }
+    };
+    let result = app::run(settings.args).await;
+    if let Err(error) = &result {
+        tracing::error!("{error:#}");
     }
+    telemetry.shutdown().await;
+    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

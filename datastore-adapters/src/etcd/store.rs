@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
@@ -14,13 +14,14 @@ use etcd_client::{
 };
 use futures_util::future::try_join_all;
 use model::{Key, Kind, Version};
+use telemetry::{Journey, Stage};
 use tokio::time::timeout;
 
 use super::{
     EtcdConfig, document,
     error::{describe, was_never_sent},
     layout,
-    wire::{prefix_end, signed, version},
+    wire::{header, prefix_end, signed, version},
 };
 use crate::{ConfigError, Listing, Store, StoreError, Stored, Write};
 
@@ -126,7 +127,10 @@ impl EtcdStore {
             let txn = txn.clone();
             async move { kv.txn(txn).await }
         };
-        self.ask(request).await?.map_err(|error| self.refused(what, &error))
+        let began = SystemTime::now();
+        let answer = self.ask(request).await?.map_err(|error| self.refused(what, &error))?;
+        trace(what, &answer, began);
+        Ok(answer)
     }
 
     async fn page(&self, kind: Kind, prefix: &str, start: Vec<u8>, at: Option<i64>) -> Result<GetResponse, StoreError> {
@@ -269,6 +273,16 @@ fn to_stored(kv: KeyValue) -> Option<Stored> {
     let at = layout::key(&path)?;
     let key = document::user_key(&at, &stored);
     Some(Stored { value: document::decode(&at, stored), key, revision })
+}
+
+/// A write is where the way of a key begins.
+fn trace(what: &dyn std::fmt::Display, answer: &TxnResponse, began: SystemTime) {
+    let (datastore_id, revision) = header(answer.header());
+    let Some(journey) = Journey::of(datastore_id, revision, [what]) else { return };
+    let is_write = |response: &TxnOpResponse| matches!(response, TxnOpResponse::Put(_) | TxnOpResponse::Delete(_));
+    if answer.op_responses().iter().any(is_write) {
+        journey.passed(Stage::Write, "datastore", began);
+    }
 }
 
 fn revision(answer: &TxnResponse) -> Version {

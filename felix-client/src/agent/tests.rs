@@ -39,7 +39,8 @@ impl Bench {
             .into_iter()
             .map(|(key, value)| Update { key, value: value.map(|json| Bytes::from(json.to_owned())), revision })
             .collect();
-        let updates = Updates { revision, updates, upstream_age: Duration::ZERO, snapshot: false };
+        let updates =
+            Updates { revision, updates, upstream_age: Duration::ZERO, snapshot: false, journeys: Vec::new() };
         self.events.send(Event::Updates(updates)).await.unwrap();
     }
 

@@ -1,8 +1,14 @@
 //! The client that agents use: every state it hands out is verified, and none is older than the one before.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
+use model::Update;
 use proto::sync::v1::{Batch, Position};
+use telemetry::{Journey, Stage};
 use tokio::sync::mpsc;
 
 use super::{
@@ -34,7 +40,8 @@ impl Client {
     /// typha merges what comes meanwhile. Cancel by dropping the future.
     pub async fn run(self, events: mpsc::Sender<Event>) {
         let Self { config, node, protocol, mut outbox } = self;
-        let mut feed = Feed { config: Arc::clone(&config), protocol, events };
+        let server = Arc::from("");
+        let mut feed = Feed { config: Arc::clone(&config), node: Arc::clone(&node), server, protocol, events };
         session::live::<Connection>(&config, &node, &mut feed, &mut outbox).await;
     }
 }
@@ -42,6 +49,9 @@ impl Client {
 /// The verified stream into a channel.
 pub(super) struct Feed {
     pub(super) config: Arc<Config>,
+    pub(super) node: Arc<str>,
+    /// The replica that feeds this client, once there was one.
+    pub(super) server: Arc<str>,
     pub(super) protocol: Protocol,
     pub(super) events: mpsc::Sender<Event>,
 }
@@ -51,7 +61,7 @@ impl Feed {
         self.events.send(event).await.map_err(|_| Gone)
     }
 
-    async fn connected(&self, choice: &Arc<Choice>, begun: Begun) -> Result<(), Gone> {
+    async fn connected(&mut self, choice: &Arc<Choice>, begun: Begun) -> Result<(), Gone> {
         self.config.metrics.connected(begun.mode);
         let address = &choice.replica.address;
         if let Some(ranges) = begun.differing_ranges {
@@ -62,18 +72,28 @@ impl Feed {
         if begun.other_datastore {
             tracing::warn!(server = begun.server, %address, "typha speaks of another datastore than before");
         }
-        let (server, address) = (begun.server.into(), Arc::clone(address));
+        let (server, address) = (Arc::<str>::from(begun.server), Arc::clone(address));
+        self.server = Arc::clone(&server);
         self.send(Event::Connected { server, address, mode: begun.mode, choice: Arc::clone(choice) }).await
     }
 
-    async fn updates(&self, cut: Cut) -> Result<(), Gone> {
+    async fn updates(&self, cut: Cut, came: SystemTime) -> Result<(), Gone> {
         self.config.metrics.received_updates.inc_by(cut.updates.len() as u64);
         self.config.metrics.skipped_entries.inc_by(cut.skipped as u64);
         let Cut { revision, upstream_age, snapshot, updates, skipped } = cut;
         if skipped > 0 {
             tracing::info!(revision, skipped, "skipped entries of kinds that this version does not know");
         }
-        self.send(Event::Updates(Updates { revision, updates, upstream_age, snapshot })).await
+        let journeys = if snapshot { Vec::new() } else { self.journeys(&updates, came) };
+        self.send(Event::Updates(Updates { revision, updates, upstream_age, snapshot, journeys })).await
+    }
+
+    /// The traced ones among verified changes.
+    fn journeys(&self, updates: &[Update], came: SystemTime) -> Vec<Journey> {
+        let changes = updates.iter().map(|update| (update.revision, &update.key));
+        let journeys = Journey::of_changes(self.protocol.datastore_id(), changes);
+        let journeys = journeys.into_iter().map(|journey| journey.published_by(&self.server));
+        journeys.inspect(|journey| journey.passed(Stage::Verify, &self.node, came)).collect()
     }
 }
 
@@ -83,6 +103,7 @@ impl Consumer for Feed {
     }
 
     async fn on_batch(&mut self, from: &Arc<Choice>, batch: Batch) -> Result<Took, Refused> {
+        let came = SystemTime::now();
         let step = self.protocol.on_batch(batch).map_err(Refused::Protocol)?;
         let reached = step.cut.as_ref().map(|cut| Reached { revision: cut.revision, upstream_age: cut.upstream_age });
         reached.inspect(|reached| self.config.metrics.upstream_age(reached.upstream_age));
@@ -90,7 +111,7 @@ impl Consumer for Feed {
             self.connected(from, begun).await.map_err(Refused::Gone)?;
         }
         if let Some(cut) = step.cut {
-            self.updates(cut).await.map_err(Refused::Gone)?;
+            self.updates(cut, came).await.map_err(Refused::Gone)?;
         }
         if step.server_not_in_sync {
             self.send(Event::ServerNotInSync).await.map_err(Refused::Gone)?;

@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use model::{Update, Version};
+use telemetry::Journey;
 
 use super::{Disconnect, choice::Choice};
 
@@ -63,6 +64,8 @@ pub struct Updates {
     pub upstream_age: Duration,
     /// Whether a snapshot led here.
     pub snapshot: bool,
+    /// Those of the changes' revisions that are traced.
+    pub journeys: Vec<Journey>,
 }
 
 /// A checkpoint that was good.

@@ -136,6 +136,11 @@ pub(super) struct Cut {
 }
 
 impl Protocol {
+    /// The datastore that the held state is of; 0 where nothing is held.
+    pub(super) fn datastore_id(&self) -> u64 {
+        self.held.map_or(0, |held| held.datastore_id)
+    }
+
     /// Where the client stands: what the next subscription asks to resume from. Revision 0 where it can resume from
     /// nothing because a digest disagreed: that tells the server to look at its own state too.
     pub(super) fn position(&self) -> Option<Position> {

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{Board, Doubts, Feed, News, Published, window::Window};
-use crate::batch::Batches;
+use crate::{batch::Batches, journeys::Journeys};
 
 /// How often clients hear of the datastore's age and of progress that changed nothing, and how finely waits of sessions
 /// are measured. Three missed beats fit into the 15 s in which a client shall notice that its server is cut off.
@@ -40,11 +40,18 @@ pub(crate) struct Writer {
     board: Arc<Board>,
     batches: Arc<Batches>,
     doubts: Arc<Doubts>,
+    /// The revisions that are traced.
+    journeys: Journeys,
 }
 
 impl Writer {
     /// A writer, and the board that it publishes on.
-    pub(crate) fn new(batches: Arc<Batches>, doubts: Arc<Doubts>, stale_after: Duration) -> (Self, Arc<Board>) {
+    pub(crate) fn new(
+        batches: Arc<Batches>,
+        doubts: Arc<Doubts>,
+        journeys: Journeys,
+        stale_after: Duration,
+    ) -> (Self, Arc<Board>) {
         let feed = Feed::new();
         let board = Arc::new(Board::new(feed.state(0)));
         let writer = Self {
@@ -57,6 +64,7 @@ impl Writer {
             board: Arc::clone(&board),
             batches,
             doubts,
+            journeys,
         };
         (writer, board)
     }
@@ -87,6 +95,7 @@ impl Writer {
 
     fn on(&mut self, event: SourceEvent) {
         let now = Instant::now();
+        self.journeys.received(&event);
         if self.feed.on(event, now) == News::Entries && self.due.is_none() {
             self.due = Some(self.window.due(now));
         }
@@ -130,6 +139,7 @@ impl Writer {
         let state = self.feed.state(self.beat);
         self.batches.retire(&state.view);
         self.board.publish(state);
+        self.journeys.published();
     }
 
     /// Publishes what is no news by itself. Entries that wait for their window are included, there being no reason to
@@ -139,5 +149,6 @@ impl Writer {
         self.due = None;
         let state: Published = self.feed.state(self.beat);
         self.board.publish(state);
+        self.journeys.published();
     }
 }
