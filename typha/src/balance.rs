@@ -10,43 +10,42 @@ mod share;
 
 use std::time::Instant;
 
+use prometheus_client::metrics::counter::Counter;
 use proto::sync::v1::SubscribeRequest;
 
 use self::nodes::Nodes;
 pub use self::share::Share;
-use crate::{clients::Clients, store::View};
+use crate::{clients::Clients, session::Ending, store::View};
 
 /// Decides who is served here.
 #[derive(Default)]
 pub(crate) struct Balance {
     nodes: Nodes,
-}
-
-/// A client is to try other replicas first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Full {
-    /// How many clients there are here.
-    pub(crate) clients: usize,
-    /// How many there should be.
-    pub(crate) share: usize,
+    /// Clients that were referred to others.
+    pub(crate) referrals: Counter,
 }
 
 impl Balance {
-    /// Whether a client is served here. One that is on the list already only comes back.
-    pub(crate) fn admit(
+    /// Why a client is to try other replicas first; `None` where it is served. One that is on the list already only
+    /// comes back.
+    pub(crate) fn referral(
         &self,
+        server: &str,
         request: &SubscribeRequest,
         clients: &Clients,
         view: &View,
         now: Instant,
-    ) -> Result<(), Full> {
+    ) -> Option<Ending> {
         if request.servers <= 1 || clients.is_listed(&request.node) {
-            return Ok(());
+            return None;
         }
         let (share, clients) = (Share { nodes: self.nodes.count(view, now) }, clients.len());
         if share.admits(clients, request.servers, request.referred) {
-            return Ok(());
+            return None;
         }
-        Err(Full { clients, share: share.most(request.servers) })
+        self.referrals.inc();
+        let share = share.most(request.servers);
+        // It knows no other replica; the client does.
+        Some(Ending::Full { server: server.into(), clients, share, servers: Vec::new() })
     }
 }

@@ -65,6 +65,11 @@ impl Metrics {
         Self { registry, rejections, handshakes }
     }
 
+    /// Shows how many clients were referred to others.
+    pub(crate) fn register_referrals(&mut self, referrals: &Counter) {
+        self.registry.register("referrals", "Clients beyond this replica's share, sent to others", referrals.clone());
+    }
+
     /// The counters of peers turned away.
     pub(crate) fn rejections(&self) -> Family<Reason, Counter> {
         self.rejections.clone()

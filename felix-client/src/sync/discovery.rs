@@ -7,6 +7,8 @@
 mod entry;
 mod known;
 mod resolve;
+#[cfg(test)]
+mod tests;
 
 use std::{
     convert::Infallible,

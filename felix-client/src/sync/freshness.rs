@@ -208,7 +208,7 @@ mod tests {
     fn replicas_that_cannot_be_reached_do_not_keep_a_round_open() {
         let (now, replicas) = (Instant::now(), replicas(3));
         let mut freshness = Freshness::new(LIMIT);
-        let mut told = |freshness: &mut Freshness, at| freshness.told(&address(0), &replicas, LIMIT, at);
+        let told = |freshness: &mut Freshness, at| freshness.told(&address(0), &replicas, LIMIT, at);
         assert_eq!(told(&mut freshness, now), Verdict::GoTo(address(1)));
         freshness.failed(&address(1));
         freshness.failed(&address(2));

@@ -49,7 +49,7 @@ fn the_preferred_replica_is_avoided_after_trouble_and_gone_back_to() {
 fn trouble_that_comes_again_counts_for_longer_up_to_a_bound_and_is_forgiven() {
     let (now, mut course) = (Instant::now(), course(2));
     let order = addresses(&course);
-    let mut rest = |course: &mut Course| {
+    let rest = |course: &mut Course| {
         course.trouble(&order[0], Trouble::Failed, now, 0.0);
         course.look_again_at(&order[1], now).unwrap() - now
     };

@@ -28,7 +28,11 @@ fn first_choices(nodes: usize, replicas: &[Replica]) -> Vec<Arc<str>> {
 fn scores_do_not_change_with_versions() {
     let order = in_order("node-1", None, &replicas(1..=5));
     let order: Vec<_> = order.iter().map(|replica| &replica.address[..8]).collect();
-    assert_eq!(order, ["10.0.0.3", "10.0.0.4", "10.0.0.1", "10.0.0.2", "10.0.0.5"], "agents of different versions must agree");
+    assert_eq!(
+        order,
+        ["10.0.0.3", "10.0.0.4", "10.0.0.1", "10.0.0.2", "10.0.0.5"],
+        "agents of different versions must agree"
+    );
 }
 
 #[test]

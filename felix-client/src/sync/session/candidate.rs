@@ -3,6 +3,9 @@
 //!
 //! A candidate that would send a snapshot, is behind or stale, or takes too long is dropped; the client has lost nothing.
 
+#[cfg(test)]
+mod tests;
+
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use model::Version;
