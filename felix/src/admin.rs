@@ -22,7 +22,7 @@ pub(crate) struct Views {
     pub(crate) node: Arc<str>,
     pub(crate) agent: watch::Receiver<agent::Status>,
     pub(crate) enforced: watch::Receiver<Enforced>,
-    pub(crate) sync: felix_client::sync::Metrics,
+    pub(crate) sync: Arc<felix_client::sync::Config>,
 }
 
 /// A bound endpoint.

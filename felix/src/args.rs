@@ -22,10 +22,17 @@ pub(crate) struct Args {
     #[arg(long, env = "FELIX_NODE", value_name = "NAME")]
     pub(crate) node: String,
 
-    /// Replicas of typha, as HOST:PORT, comma-separated. One is used at a time; the others stand in for it.
+    /// Replicas of typha, as HOST:PORT, comma-separated, with #ZONE after the port where the zone is known. A DNS name
+    /// with many addresses, such as a headless Service's, is that many replicas; names are looked up again every 20
+    /// seconds or so. One replica is used at a time, chosen by this node's name; the others stand in for it.
     #[arg(long, env = "FELIX_TYPHA", value_name = "HOST:PORT", value_delimiter = ',', required = true,
           value_parser = parse_address)]
     pub(crate) typha: Vec<String>,
+
+    /// The zone that this node is in, as its label topology.kubernetes.io/zone says. Replicas of typha there are
+    /// preferred.
+    #[arg(long, env = "FELIX_ZONE", value_name = "NAME")]
+    pub(crate) zone: Option<String>,
 
     /// This node's certificate (PEM), whose common name typha must admit.
     #[arg(long, env = "FELIX_CERT_FILE", value_name = "FILE")]
@@ -65,9 +72,11 @@ pub(crate) struct Args {
 }
 
 fn parse_address(text: &str) -> Result<String, String> {
-    match text.rsplit_once(':') {
+    let (address, zone) = text.split_once('#').map_or((text, None), |(address, zone)| (address, Some(zone)));
+    match address.rsplit_once(':') {
+        _ if zone == Some("") => Err("no zone follows the #".to_owned()),
         Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(text.to_owned()),
-        _ => Err("it must be HOST:PORT, such as typha.example:5473".to_owned()),
+        _ => Err("it must be HOST:PORT, such as typha.example:5473, or HOST:PORT#ZONE".to_owned()),
     }
 }
 
@@ -89,7 +98,7 @@ mod tests {
         "--node",
         "n1",
         "--typha",
-        "a:5473,[::1]:5473",
+        "a:5473,[::1]:5473#zone-a",
         "--cert-file",
         "c",
         "--key-file",
@@ -104,7 +113,7 @@ mod tests {
     fn the_definition_is_sound_and_lists_are_split() {
         Args::command().debug_assert();
         let args = Args::try_parse_from(COMPLETE).unwrap();
-        assert_eq!(args.typha, ["a:5473", "[::1]:5473"]);
+        assert_eq!(args.typha, ["a:5473", "[::1]:5473#zone-a"]);
         assert_eq!(args.resync_seconds, None);
     }
 
@@ -116,5 +125,7 @@ mod tests {
         let mut no_port = COMPLETE;
         no_port[4] = "typha";
         assert!(Args::try_parse_from(no_port).unwrap_err().to_string().contains("HOST:PORT"));
+        no_port[4] = "typha:5473#";
+        assert!(Args::try_parse_from(no_port).unwrap_err().to_string().contains("no zone"));
     }
 }

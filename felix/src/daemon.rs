@@ -26,14 +26,18 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let config = Arc::new(sync_config(&args)?);
     let agent = Agent::start(Arc::clone(&config), &args.node);
     let (enforced_sender, enforced) = watch::channel(Enforced::default());
-    let views =
-        Views { node: args.node.as_str().into(), agent: agent.status(), enforced, sync: config.metrics.clone() };
+    let views = Views { node: args.node.as_str().into(), agent: agent.status(), enforced, sync: Arc::clone(&config) };
     let mut helpers = JoinSet::new();
     if let Some(address) = args.admin_listen {
         helpers.spawn(Admin::bind(address, views).await?.serve());
     }
     let stop = pin!(stop_signal()?);
-    tracing::info!(node = args.node, typha = args.typha.join(","), "felix runs; waiting for the whole state");
+    tracing::info!(
+        node = args.node,
+        zone = args.zone,
+        typha = args.typha.join(","),
+        "felix runs; waiting for the whole state"
+    );
     let reporter = agent.reporter();
     let report = move |report| reporter.report(report);
     let enforcement = Enforcement::new(kernel, report, enforced_sender);
@@ -51,7 +55,7 @@ fn sync_config(args: &Args) -> anyhow::Result<sync::Config> {
     let files = Files { cert: args.cert_file.clone(), key: args.key_file.clone(), ca: args.ca_file.clone() };
     let tls = ClientTls::client(files, Peers::common_name(&args.typha_cn)).context("cannot connect to typha")?;
     let config = sync::Config::new(args.typha.iter().map(String::as_str), tls);
-    Ok(sync::Config { takes_zstd: true, ..config })
+    Ok(sync::Config { takes_zstd: true, zone: args.zone.as_deref().map(Into::into), ..config })
 }
 
 /// Says when to end: SIGTERM from a supervisor, SIGINT from a terminal.

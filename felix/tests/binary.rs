@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// felix with all that it needs, but for what `folder` lacks. Its typha is a port where nobody listens.
 fn felix(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_felix"));
-    command.args(["--node", "node-1", "--typha", "127.0.0.1:1", "--typha-cn", "typha"]);
+    command.args(["--node", "node-1", "--typha", "127.0.0.1:1#zone-a", "--typha-cn", "typha"]);
     for (option, file) in [("--cert-file", "felix.crt"), ("--key-file", "felix.key"), ("--ca-file", "ca.crt")] {
         command.arg(option).arg(folder.join(file));
     }
@@ -114,9 +114,16 @@ fn probes_say_what_it_waits_for_and_sigterm_ends_it() {
     assert!(felix.get("/healthz").starts_with("HTTP/1.1 200"));
     let unready = felix.until("/readyz", "cannot connect to typha at 127.0.0.1:1");
     assert!(unready.starts_with("HTTP/1.1 503"), "{unready}");
-    assert!(felix.get("/status").contains(r#""applied_revision":null"#));
+    let status = felix.get("/status");
+    assert!(status.contains(r#""applied_revision":null"#), "{status}");
+    assert!(status.contains(r#""replicas":[{"address":"127.0.0.1:1","zone":"zone-a""#), "{status}");
     let metrics = felix.until("/metrics", r#"felix_sync_disconnects_total{reason="unreachable"}"#);
-    assert!(metrics.contains("felix_connected 0") && metrics.ends_with("# EOF\n"), "{metrics}");
+    assert!(
+        metrics.contains("felix_connected 0")
+            && metrics.contains("felix_sync_replicas 1")
+            && metrics.ends_with("# EOF\n"),
+        "{metrics}"
+    );
 
     let asked = Instant::now();
     let pid = felix.child.id().to_string();

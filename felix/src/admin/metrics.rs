@@ -27,7 +27,7 @@ type FloatGauge = Gauge<f64, std::sync::atomic::AtomicU64>;
 impl Metrics {
     pub(super) fn new(views: &Views) -> Self {
         let mut registry = Registry::with_prefix("felix");
-        views.sync.register(&mut registry);
+        views.sync.metrics.register(&mut registry);
         Self {
             connected: gauge(&mut registry, "connected", "Whether a typha feeds this agent"),
             revision: gauge(&mut registry, "revision", "The datastore's revision that the agent has computed with"),

@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use felix_client::sync::{self, Found, in_order};
 use serde::Serialize;
 
 use super::Views;
@@ -15,6 +16,10 @@ pub(crate) struct Page {
     typha: Option<Replica>,
     /// Why there is none.
     last_error: Option<String>,
+    /// All replicas that are known, the one that this node prefers first.
+    replicas: Vec<Known>,
+    /// Why the last lookup of a replica's name failed; none where it did not.
+    lookup_error: Option<String>,
     /// The datastore's revision that the agent has computed with.
     revision: Option<u64>,
     /// The revision that the kernel enforces.
@@ -36,6 +41,21 @@ struct Replica {
     address: String,
     /// How the stream began: `snapshot` or `resume`.
     mode: String,
+    /// Its place in the order in which this node prefers replicas, from 1.
+    rank: usize,
+    /// Why this one.
+    reason: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Known {
+    address: String,
+    /// Its zone, where that is known.
+    zone: Option<String>,
+    /// The entry of `--typha` that it comes from.
+    found_by: String,
+    /// Whether it is used only where all others fail: it is most likely the other IP family's address of one of them.
+    is_spare: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -54,6 +74,7 @@ impl Page {
     pub(super) fn of(views: &Views) -> Self {
         let agent = views.agent.borrow().clone();
         let enforced = views.enforced.borrow().clone();
+        let found = views.sync.discovery.found();
         Self {
             node: views.node.to_string(),
             version: env!("CARGO_PKG_VERSION"),
@@ -61,8 +82,12 @@ impl Page {
                 server: connected.server.to_string(),
                 address: connected.address.to_string(),
                 mode: connected.mode.to_string(),
+                rank: connected.choice.rank,
+                reason: connected.choice.cause.to_string(),
             }),
             last_error: agent.last_error,
+            replicas: known(views, &found),
+            lookup_error: found.complaint.map(|complaint| complaint.to_string()),
             revision: agent.revision,
             applied_revision: enforced.revision,
             applied_at_unix_ms: enforced.applied_at.map(unix_ms),
@@ -92,6 +117,18 @@ impl Page {
             (None, None) => "connecting to typha".to_owned(),
         }
     }
+}
+
+/// The replicas in the order in which this node prefers them.
+fn known(views: &Views, found: &Found) -> Vec<Known> {
+    let known = |replica: sync::Replica| Known {
+        address: replica.address.to_string(),
+        zone: replica.zone.map(|zone| zone.to_string()),
+        found_by: replica.found_by.to_string(),
+        is_spare: replica.is_spare,
+    };
+    let order = in_order(&views.node, views.sync.zone.as_deref(), &found.replicas);
+    order.into_iter().map(known).collect()
 }
 
 fn unix_ms(time: SystemTime) -> u64 {
