@@ -46,8 +46,8 @@ async fn start(certificates: &Certificates, etcd: &str) -> anyhow::Result<(Child
     loop {
         let line = within(log.next_line()).await??.context("it ended without listening")?;
         let entry: Value = serde_json::from_str(&line)?;
-        if entry["fields"]["admin"].is_string() {
-            let address = entry["fields"]["address"].as_str().context("no address")?.parse()?;
+        if entry["admin"].is_string() {
+            let address = entry["address"].as_str().context("no address")?.parse()?;
             // Read on, or the pipe fills up and typha waits.
             tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
             return Ok((child, address));
