@@ -33,8 +33,21 @@ use self::{
 /// Something was rejected, or the datastore did not answer. Clap itself ends with 2 where the flags are wrong.
 const FAILURE: u8 = 1;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("cattailctl: cannot start: {error}");
+            return FAILURE.into();
+        }
+    };
+    let code = runtime.block_on(answer());
+    // Whatever still waits, a name server for instance, has nothing to add.
+    runtime.shutdown_background();
+    code
+}
+
+async fn answer() -> ExitCode {
     let Settings { args: arguments, remarks } = settings::load::<Arguments>(&arguments::PROGRAM);
     for remark in remarks {
         eprintln!("cattailctl: {remark}");

@@ -2,12 +2,14 @@
 #![expect(clippy::expect_used, reason = "a test ends where its ground gives way")]
 
 use std::{
-    net::TcpListener,
+    net::{SocketAddr, TcpListener, TcpStream},
+    os::fd::{AsRawFd as _, OwnedFd},
     process::{Command, Output},
     time::{Duration, Instant},
 };
 
 use datastore_adapters::SourceEvent;
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, getsockname, listen, socket};
 use pki::{
     Peers,
     development::{Authority, Request},
@@ -33,6 +35,10 @@ struct Replica {
 impl Replica {
     /// At revision 7, which changed a key.
     fn start(name: &str) -> Self {
+        Self::start_with(name, Limits::default())
+    }
+
+    fn start_with(name: &str, limits: Limits) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let folder = tempfile::tempdir().expect("a directory");
         let authority = Authority::new("test CA").expect("a CA");
@@ -43,7 +49,7 @@ impl Replica {
             admin_listen: Some(([127, 0, 0, 1], 0).into()),
             files: authority.write(folder.path(), "typha", &Request::named("typha")).expect("certificates"),
             peers: Peers::common_name("felix"),
-            limits: Limits::default(),
+            limits,
         };
         let server = runtime.block_on(async {
             let server = Server::start(config, source).await.expect("a server");
@@ -130,6 +136,71 @@ fn a_dead_replica_is_named_in_time() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains(&format!("the replica at {dead} does not answer")), "{said}");
     assert!(said.contains("revision 7 applied by 1 of 1 nodes"), "{said}");
+}
+
+#[test]
+fn a_replica_at_an_address_that_swallows_everything_is_named_in_time() {
+    let a = Replica::start("typha-a").node("node-1", 7);
+    let hole = BlackHole::open();
+    let dead = format!("http://{}", hole.address);
+    let start = Instant::now();
+    let output = status(&[&a.url, &dead], &[]);
+    let said = said(&output);
+    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("the replica at {dead} does not answer: no answer within 2 s")), "{said}");
+}
+
+/// An address of a host that is gone: what is sent there, connection requests included, is dropped in silence.
+struct BlackHole {
+    address: SocketAddr,
+    _listener: OwnedFd,
+    _waiting: Vec<TcpStream>,
+}
+
+impl BlackHole {
+    /// A listener that accepts nobody, whose queue is full: the kernel drops further requests.
+    fn open() -> Self {
+        let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).expect("a socket");
+        bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).expect("a port");
+        listen(&socket, Backlog::new(1).expect("a backlog")).expect("it listens");
+        let address: SockaddrIn = getsockname(socket.as_raw_fd()).expect("an address");
+        let address = SocketAddr::from(([127, 0, 0, 1], address.port()));
+        let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok();
+        let waiting = std::iter::from_fn(connect).take(100).collect();
+        Self { address, _listener: socket, _waiting: waiting }
+    }
+}
+
+#[test]
+fn a_replica_is_stale_when_it_says_so() {
+    let patient = Limits { stale_after: Duration::from_secs(3600), ..Limits::default() };
+    let hasty = Limits { stale_after: Duration::from_millis(200), ..Limits::default() };
+    let (a, b) = (Replica::start_with("typha-a", patient), Replica::start_with("typha-b", hasty));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let output = status(&[&a.url, &b.url], &[]);
+        let said = said(&output);
+        assert!(!said.contains("typha-a at http"), "it has an hour: {said}");
+        if said.contains("has heard nothing from the datastore for") {
+            assert!(said.contains("typha-b at http"), "{said}");
+            return assert_eq!(output.status.code(), Some(1), "{said}");
+        }
+        assert!(Instant::now() < deadline, "nobody is stale: {said}");
+    }
+}
+
+/// What a replica is asked has two seconds, so an answer at all is an answer in time.
+#[test]
+fn five_thousand_nodes_are_shown_in_time() {
+    let mut a = Replica::start("typha-a");
+    for number in 0..5000 {
+        a = a.node(&format!("node-{number:04}"), 7);
+    }
+    let output = status(&[&a.url], &[]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("revision 7 applied by 5000 of 5000 nodes"), "{said}");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 mod clock;
 mod exporter;
+mod exposition;
 mod identity;
 mod journey;
 mod sampling;
@@ -13,6 +14,7 @@ mod start;
 mod tracer;
 
 pub use self::{
+    exposition::metrics_table,
     identity::TraceId,
     journey::{Journey, Stage},
     start::{Logs, StartError, Telemetry, Traces, start},

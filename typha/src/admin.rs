@@ -37,6 +37,8 @@ struct Status {
     state_bytes: usize,
     /// `null` where the datastore never answered.
     upstream_age_ms: Option<u64>,
+    /// An age above which this replica calls itself stale.
+    stale_after_ms: u64,
     in_sync: bool,
     is_draining: bool,
     /// Why clients should not come here; empty where they should.
@@ -102,6 +104,7 @@ async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
         keys: latest.view.keys(),
         state_bytes: latest.view.state_bytes(),
         upstream_age_ms: latest.upstream_age(now).map(|age| age.as_millis() as u64),
+        stale_after_ms: shared.config.limits.stale_after.as_millis() as u64,
         in_sync: latest.in_sync,
         is_draining: shared.board.draining().is_some(),
         obstacles: obstacles(&shared, &latest, now),

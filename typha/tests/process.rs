@@ -63,9 +63,7 @@ impl Process {
         loop {
             let line = within(self.log.next_line()).await??.context("it ended without listening")?;
             let entry: Value = serde_json::from_str(&line)?;
-            if let (Some(address), Some(admin)) =
-                (entry["fields"]["address"].as_str(), entry["fields"]["admin"].as_str())
-            {
+            if let (Some(address), Some(admin)) = (entry["address"].as_str(), entry["admin"].as_str()) {
                 return Ok((address.parse()?, admin.parse()?));
             }
         }

@@ -30,6 +30,8 @@ pub(super) struct Status {
     pub(super) keys: u64,
     /// Absent where the datastore never answered.
     pub(super) upstream_age_ms: Option<u64>,
+    /// An age above which the replica calls itself stale.
+    pub(super) stale_after_ms: u64,
     pub(super) in_sync: bool,
     pub(super) is_draining: bool,
     pub(super) complaint: Option<String>,

@@ -6,9 +6,6 @@ use serde::Serialize;
 
 use super::ask::{Answer, Client, Failure, Status};
 
-/// Without a sign of life from the datastore for longer, typha calls itself not ready.
-const STALE_AFTER_MS: u64 = 15_000;
-
 /// Nodes that lag or fail are named up to this number in words; JSON names them all.
 const NAMED: usize = 10;
 
@@ -154,8 +151,8 @@ fn replica_complaints(address: &str, answer: &Result<Answer, String>, last_chang
     }
     match status.upstream_age_ms {
         None => complain("has never heard from the datastore"),
-        Some(age_ms) if age_ms > STALE_AFTER_MS => {
-            complain(&format!("has heard nothing from the datastore for {} s", age_ms / 1000));
+        Some(age_ms) if age_ms > status.stale_after_ms => {
+            complain(&format!("has heard nothing from the datastore for {:.1} s", age_ms as f64 / 1e3));
         }
         Some(_) => {}
     }

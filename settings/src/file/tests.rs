@@ -69,6 +69,10 @@ fn what_is_wrong_is_named_with_its_line_and_the_way_out() {
         ("zstd: on", "typha.yaml:1: zstd is true or false, not \"on\""),
         ("name: a\nname: b\n", "typha.yaml:2: \"name\" stands here a second time"),
         ("name: a\n\tlisten: b\n", "typha.yaml:2: a tab; YAML is indented with spaces, and a setting not at all"),
+        (
+            "name: a\nlisten: b\n\tdrain-secs: 1\n",
+            "typha.yaml:3: a tab; YAML is indented with spaces, and a setting not at all",
+        ),
         ("- name\n", "typha.yaml:1: the file is no list of settings; each is a line such as `name: value`"),
         ("name", "typha.yaml:1: the file is no list of settings; each is a line such as `name: value`"),
         ("name: a: b", "typha.yaml:1: this is not YAML: mapping values are not allowed in this context"),

@@ -43,19 +43,18 @@ pub(super) fn parse(text: &str) -> Result<Vec<(String, Node)>, (u64, String)> {
 /// Where and what, in words of this file: the parser's own speak of options that only a programmer can set.
 fn explain(text: &str, error: &serde_saphyr::Error) -> (u64, String) {
     let line = error.location().map_or(1, |location| location.line()).max(1);
-    // The parser points at the value before the tab.
-    let tab =
-        text.lines().zip(1..).skip(line as usize - 1).find(|(text, _)| text.trim_start_matches(' ').starts_with('\t'));
     let message = error.without_snippet().to_string();
-    if let (Some((_, line)), true) = (tab, message.contains("tab")) {
-        return (line, "a tab; YAML is indented with spaces, and a setting not at all".to_owned());
-    }
     if let Some(rest) = message.strip_prefix("duplicate mapping key: ") {
         let key = rest.split(',').next().unwrap_or_default();
         return (line, format!("{key:?} stands here a second time"));
     }
     if message.starts_with("expected mapping start") {
         return (line, "the file is no list of settings; each is a line such as `name: value`".to_owned());
+    }
+    // What a parser makes of a tab is beside the point, and so is where it gives up.
+    let has_tab = |line: &str| line[..line.len() - line.trim_start().len()].contains('\t');
+    if let Some((_, line)) = text.lines().zip(1..).find(|(line, _)| has_tab(line)) {
+        return (line, "a tab; YAML is indented with spaces, and a setting not at all".to_owned());
     }
     let end = message.find(" at line ").unwrap_or(message.len());
     (line, format!("this is not YAML: {}", &message[..end]))

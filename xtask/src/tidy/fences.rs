@@ -48,6 +48,11 @@ const OUTSIDE: &[(&[&str], &[&str], &str)] = &[
         &["settings", "datastore-adapters", "typha", "felix", "cattailctl", "lab", "loadtest", "xtask"],
         "command lines belong to binaries",
     ),
+    (
+        &["opentelemetry", "opentelemetry_sdk", "opentelemetry-otlp", "tracing-opentelemetry", "tracing-subscriber"],
+        &["telemetry"],
+        "a process tells what it does in one way",
+    ),
     (&["rcgen", "x509-parser"], &["pki"], "certificates are made and read in one place"),
 ];
 
