@@ -3,6 +3,7 @@
 mod bench;
 mod ci;
 mod conformance;
+mod faults;
 mod fuzz;
 mod needs;
 mod quickstart;
@@ -35,6 +36,10 @@ enum Task {
     Ci(ci::Options),
     /// Reachability cases: what policies mean, cell by cell.
     Conformance(conformance::Options),
+    /// A deployment that breaks in every way operators meet: nothing lost, and what each fault cost.
+    ///
+    /// A real etcd, three typhas in network namespaces and hundreds of clients, under steady writes.
+    Faults(faults::Options),
     /// The fuzz targets under libFuzzer: whatever a peer or a user can send.
     ///
     /// Builds them with coverage counters, in a target directory of their own. What they find stays in target/fuzz.
@@ -52,6 +57,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Ci(options) => Ok(ci::run(&options)),
         Task::Conformance(options) => conformance::run(&options),
+        Task::Faults(options) => faults::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Bench(options) => bench::run(&options),
     };

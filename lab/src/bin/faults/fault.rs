@@ -1,0 +1,167 @@
+//! What breaks, and how it is mended.
+
+use std::{sync::mpsc, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use clap::ValueEnum;
+use felix_client::sync::{LightClient, LightEvent};
+use nix::sys::signal::Signal;
+use pki::Files;
+use tokio::time::Instant;
+
+use crate::{
+    deployment::{CLIENTS, Deployment, ETCD, TYPHAS},
+    fleet,
+    stage::Stage,
+};
+
+/// A client leaves a replica that is silent for 20 s, or whose view is 15 s old and grows older; then it needs a moment.
+const LEFT_LIMIT: Duration = Duration::from_mins(1);
+/// How long a replica hangs at least.
+const HANG: Duration = Duration::from_secs(20);
+/// How long etcd stays away after it was killed: long enough to be noticed, too short for anybody to be stale.
+const AWAY: Duration = Duration::from_secs(3);
+/// Replicas look at their files every 5 s.
+const RELOAD_LIMIT: Duration = Duration::from_secs(30);
+
+/// Something that breaks. The replica that it happens to is the one with most clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Fault {
+    /// A typha is killed and started again.
+    KillTypha,
+    /// A typha hangs (SIGSTOP) until its clients have left it.
+    HangTypha,
+    /// A typha loses etcd and not its clients.
+    CutFromEtcd,
+    /// A typha loses its clients and not etcd; nobody is told.
+    CutFromClients,
+    /// etcd ends and starts again.
+    RestartEtcd,
+    /// etcd is killed, and away for a while.
+    KillEtcd,
+    /// Certificates of all and their CA are replaced, with an overlap.
+    Rotate,
+    /// All typhas are restarted, one after another, as an update does.
+    Roll,
+}
+
+impl Fault {
+    /// All of them.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::KillTypha,
+        Self::HangTypha,
+        Self::CutFromEtcd,
+        Self::CutFromClients,
+        Self::RestartEtcd,
+        Self::KillEtcd,
+        Self::Rotate,
+        Self::Roll,
+    ];
+
+    /// Those that need not wait for a limit to run out.
+    pub(crate) const QUICK: [Self; 4] = [Self::KillTypha, Self::KillEtcd, Self::Rotate, Self::Roll];
+
+    pub(crate) fn title(self) -> String {
+        let title = match self {
+            Self::KillTypha => "kill -9 a typha",
+            Self::HangTypha => "SIGSTOP a typha",
+            Self::CutFromEtcd => "cut a typha from etcd",
+            Self::CutFromClients => "cut a typha from its clients",
+            Self::RestartEtcd => "restart etcd",
+            Self::KillEtcd => "kill -9 etcd",
+            Self::Rotate => "replace all certificates and the CA",
+            Self::Roll => "restart all typhas in turn",
+        };
+        title.to_owned()
+    }
+
+    /// Breaks it and mends it.
+    pub(crate) fn strike(self, stage: &mut Stage) -> Result<()> {
+        let target = stage.busiest();
+        match self {
+            Self::KillTypha => {
+                stage.deployment.kill(target)?;
+                stage.all_well()?;
+                stage.deployment.start_process(target)
+            }
+            Self::HangTypha => {
+                let until = Instant::now() + HANG;
+                stage.deployment.signal(target, Signal::SIGSTOP)?;
+                let left = left(stage, target)
+                    .and_then(|()| stage.until("the hang to be over", HANG, |_| Ok(Instant::now() > until)));
+                stage.deployment.signal(target, Signal::SIGCONT)?;
+                left
+            }
+            Self::CutFromEtcd => cut(stage, target, ETCD),
+            Self::CutFromClients => cut(stage, target, CLIENTS),
+            Self::RestartEtcd => {
+                stage.deployment.terminate(ETCD)?;
+                stage.deployment.start_process(ETCD)
+            }
+            Self::KillEtcd => {
+                stage.deployment.kill(ETCD)?;
+                let until = Instant::now() + AWAY;
+                stage.until("etcd to come back", LEFT_LIMIT, |_| Ok(Instant::now() > until))?;
+                stage.deployment.start_process(ETCD)
+            }
+            Self::Rotate => rotate(stage),
+            Self::Roll => TYPHAS.into_iter().try_for_each(|typha| {
+                stage.deployment.terminate(typha)?;
+                stage.deployment.start_process(typha)?;
+                stage.all_well()
+            }),
+        }
+    }
+}
+
+/// Waits until no client has its stream from a replica.
+fn left(stage: &mut Stage, target: &str) -> Result<()> {
+    stage.until(&format!("clients to leave {target}"), LEFT_LIMIT, |stage| Ok(stage.fleet.at(target) == 0))?;
+    stage.all_well()
+}
+
+fn cut(stage: &mut Stage, target: &str, other: &str) -> Result<()> {
+    stage.deployment.cut(target, other)?;
+    let left = left(stage, target);
+    stage.deployment.heal()?;
+    left
+}
+
+/// As an operator does it: the new CA beside the old one, then certificates of the new CA, then the new CA alone.
+fn rotate(stage: &mut Stage) -> Result<()> {
+    let old = stage.deployment.certificates.keep_old()?;
+    reloaded(stage, |deployment| deployment.certificates.overlap())?;
+    reloaded(stage, |deployment| deployment.certificates.reissue())?;
+    reloaded(stage, |deployment| deployment.certificates.retire())?;
+    let new = stage.deployment.certificates.felix.clone();
+    ensure!(is_let_in(stage, &new)?, "a client with a new certificate is not let in");
+    stage.deployment.certificates.trust_anew(&old)?;
+    ensure!(!is_let_in(stage, &old)?, "a client with a certificate of the old CA is let in");
+    Ok(())
+}
+
+/// Changes files, and waits until all typhas have seen it.
+fn reloaded(stage: &mut Stage, change: impl FnOnce(&mut Deployment) -> Result<()>) -> Result<()> {
+    let before = TYPHAS.map(|typha| stage.deployment.reloads(typha));
+    change(&mut stage.deployment)?;
+    stage.until("the new files to be in force", RELOAD_LIMIT, |stage| {
+        let seen = TYPHAS.iter().zip(before).all(|(typha, before)| stage.deployment.reloads(typha) > before);
+        Ok(seen)
+    })
+}
+
+/// Whether a newcomer with these files gets a stream at its first attempt.
+fn is_let_in(stage: &Stage, files: &Files) -> Result<bool> {
+    let config = fleet::config(&Deployment::servers(), files)?;
+    let (told, outcome) = mpsc::channel();
+    let (client, _reporter) = LightClient::new(config.into(), "newcomer", move |event| match event {
+        // Nobody listens after the first word.
+        LightEvent::Connected { .. } => drop(told.send(true)),
+        LightEvent::Disconnected { .. } => drop(told.send(false)),
+        _ => {}
+    });
+    let newcomer = stage.runtime.spawn(client.run());
+    let is_let_in = outcome.recv_timeout(LEFT_LIMIT).context("a newcomer hears nothing");
+    newcomer.abort();
+    is_let_in
+}

@@ -1,0 +1,131 @@
+//! Everything together: breaks something, waits until all is well, checks that nothing was lost, says what it cost.
+
+use std::{path::Path, thread, time::Duration};
+
+use anyhow::{Context as _, Result};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::Instant,
+};
+
+use crate::{
+    cost::Cost,
+    deployment::{CLIENTS, Deployment, POLL, TYPHAS},
+    fault::Fault,
+    fleet::Fleet,
+    options::Options,
+    writer::Writer,
+};
+
+/// From the end of a fault until every client has everything. Far more than it takes.
+const WELL_LIMIT: Duration = Duration::from_secs(90);
+/// A write that was given up may still be done by the datastore, once; then what was listed is not what there is.
+const LOOKS: usize = 3;
+
+pub(crate) struct Stage {
+    pub(crate) deployment: Deployment,
+    pub(crate) fleet: Fleet,
+    writer: Writer,
+    /// Its threads live in the clients' namespace. Last, so that clients and writer go before it.
+    pub(crate) runtime: Runtime,
+}
+
+impl Stage {
+    /// Starts everything and waits until all clients have everything.
+    pub(crate) fn set(options: &Options, workdir: &Path) -> Result<Self> {
+        let epoch = Instant::now();
+        let deployment = Deployment::start(options, workdir)?;
+        let lab = std::sync::Arc::clone(&deployment.lab);
+        let enter = move || {
+            let entered = lab.node(CLIENTS).map(|node| node.netns().enter());
+            assert!(matches!(entered, Some(Ok(()))), "the clients' namespace: {entered:?}");
+        };
+        let runtime = Builder::new_multi_thread().on_thread_start(enter).enable_all().build().context("a runtime")?;
+        let writer = Writer::start(&runtime, Deployment::etcd_endpoint(), options.rate, epoch)?;
+        let clients = options.clients();
+        let fleet = Fleet::start(&runtime, clients, &Deployment::servers(), &deployment.certificates.felix, epoch)?;
+        let mut stage = Self { deployment, fleet, writer, runtime };
+        stage.all_well()?;
+        Ok(stage)
+    }
+
+    /// What a fault costs, from its begin until all is well again.
+    pub(crate) fn endure(&mut self, fault: Fault) -> Result<Cost> {
+        self.fleet.begin();
+        let (started, cpu) = (Instant::now(), self.deployment.cpu());
+        let (bytes, writes) = (self.fleet.received_bytes(), self.writer.writes());
+        fault.strike(self)?;
+        self.works_again()?;
+        self.all_well()?;
+        let cost = Cost {
+            seconds: started.elapsed().as_secs_f64(),
+            writes: self.writer.writes() - writes,
+            received_bytes: self.fleet.received_bytes() - bytes,
+            typha_cpu_seconds: self.deployment.cpu().saturating_sub(cpu).as_secs_f64(),
+            ..Cost::of(fault.title(), &self.fleet.windows())
+        };
+        self.nothing_is_lost()?;
+        self.deployment.check_alive()?;
+        Ok(cost)
+    }
+
+    /// Waits until every client has a stream and everything that was written before.
+    pub(crate) fn all_well(&mut self) -> Result<()> {
+        let newest = self.writer.newest();
+        self.until("every client to have everything", WELL_LIMIT, |stage| Ok(stage.fleet.behind(newest) == 0))
+    }
+
+    /// Waits until something is written that was not begun before.
+    fn works_again(&mut self) -> Result<()> {
+        let writes = self.writer.writes();
+        self.until("the datastore to take writes", WELL_LIMIT, |stage| Ok(stage.writer.writes() > writes + 1))
+    }
+
+    /// Looks again and again until something is so.
+    pub(crate) fn until(
+        &mut self,
+        what: &str,
+        limit: Duration,
+        mut is_so: impl FnMut(&mut Self) -> Result<bool>,
+    ) -> Result<()> {
+        let deadline = Instant::now() + limit;
+        while !is_so(self)? {
+            let behind = self.fleet.behind(self.writer.newest());
+            let trouble = self.fleet.a_trouble();
+            anyhow::ensure!(
+                Instant::now() < deadline,
+                "waited {limit:?} for {what}; {behind} clients behind; {trouble}"
+            );
+            thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
+    /// The replica that most clients have their stream from.
+    pub(crate) fn busiest(&self) -> &'static str {
+        TYPHAS.into_iter().max_by_key(|name| self.fleet.at(name)).unwrap_or(TYPHAS[0])
+    }
+
+    fn nothing_is_lost(&mut self) -> Result<()> {
+        let Self { fleet, writer, runtime, .. } = self;
+        let mut last = Ok(());
+        for _ in 0..LOOKS {
+            last = writer.standing_still(runtime, |state, newest| {
+                let deadline = Instant::now() + WELL_LIMIT;
+                while fleet.behind(newest) > 0 {
+                    anyhow::ensure!(Instant::now() < deadline, "clients stay behind revision {newest}");
+                    thread::sleep(POLL);
+                }
+                fleet.check(state)
+            });
+            if last.is_ok() {
+                break;
+            }
+        }
+        last.context("something was lost")
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.deployment.end();
+    }
+}
