@@ -10,7 +10,7 @@ use model::{
 use tokio::time;
 
 use super::*;
-use crate::sync::{Disconnect, Updates};
+use crate::sync::{Disconnect, Reporter as Reports, Updates};
 
 /// Far more than any step takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -30,7 +30,8 @@ impl Bench {
         let (intent_sender, intents) = mpsc::channel(INTENT_QUEUE);
         let (chronicle, status) = Chronicle::new();
         let mut task = JoinSet::new();
-        task.spawn(think(Brain::new("node-1"), event_receiver, intent_sender, chronicle));
+        let (journeys, _) = Journeys::new("node-1", Reports::to_nobody());
+        task.spawn(think(Brain::new("node-1"), journeys, event_receiver, intent_sender, chronicle));
         Self { events, intents, status, enforced: NodeIntent::default(), _task: task }
     }
 

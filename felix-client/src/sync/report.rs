@@ -68,6 +68,14 @@ impl Reporter {
     }
 }
 
+#[cfg(test)]
+impl Reporter {
+    /// Reports that go nowhere.
+    pub(crate) fn to_nobody() -> Self {
+        channel().0
+    }
+}
+
 impl Outbox {
     /// Delivers on one connection, beginning with the newest report there is. Cancel when the connection is gone.
     pub(super) async fn deliver(&mut self, mut calls: impl Reports, node: &str) -> Infallible {
