@@ -124,6 +124,8 @@ fn probes_say_what_it_waits_for_and_sigterm_ends_it() {
             && metrics.ends_with("# EOF\n"),
         "{metrics}"
     );
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md");
+    settings::hold(&document, "felix", &telemetry::metrics_table(&metrics)).expect("what is scraped is documented");
 
     let asked = Instant::now();
     let pid = felix.child.id().to_string();

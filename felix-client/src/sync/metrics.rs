@@ -55,6 +55,7 @@ struct ReasonLabel {
 impl Metrics {
     /// Shows the counters under names that begin with `sync_`.
     pub fn register(&self, registry: &mut Registry) {
+        self.begin_at_zero();
         let registry = registry.sub_registry_with_prefix("sync");
         registry.register("connects", "Streams that began, by mode", self.connects.clone());
         registry.register("disconnects", "Attempts and streams that ended, by reason", self.disconnects.clone());
@@ -99,6 +100,16 @@ impl Metrics {
             "Times that new certificates could not be used",
             self.certificate_failures.clone(),
         );
+    }
+
+    /// What was never counted is shown as zero: a counter that appears with its first event hides that event from rates.
+    fn begin_at_zero(&self) {
+        for mode in [Mode::Snapshot, Mode::Resume] {
+            drop(self.connects.get_or_create(&ModeLabel { mode: mode.to_string() }));
+        }
+        for cause in [Cause::Preferred, Cause::Asked { reason: "".into() }, Cause::Withdrawn, Cause::Stale] {
+            drop(self.moves.get_or_create(&ReasonLabel { reason: cause.label() }));
+        }
     }
 
     /// Bytes of messages received so far.
