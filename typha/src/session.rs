@@ -102,12 +102,7 @@ enum Phase {
 
 impl Session {
     /// A session for a client that subscribes.
-    pub fn new(
-        server: Arc<str>,
-        encoding: Encoding,
-        subscription: Subscription,
-        admission: Arc<Admission>,
-    ) -> Self {
+    pub fn new(server: Arc<str>, encoding: Encoding, subscription: Subscription, admission: Arc<Admission>) -> Self {
         let phase = Phase::Starting { subscription: Arc::new(subscription), since_beat: None };
         Self {
             server,

@@ -168,6 +168,30 @@ async fn silent_peers_do_not_keep_others_out() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The client's first flight of a handshake, as any TLS client sends it.
+fn client_hello(config: Arc<ClientConfig>) -> anyhow::Result<Vec<u8>> {
+    let mut client = rustls::ClientConnection::new(config, "typha".try_into()?)?;
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello)?;
+    Ok(hello)
+}
+
+#[tokio::test]
+async fn peers_that_stop_half_way_do_not_keep_others_out() -> anyhow::Result<()> {
+    let certificates = Certificates::new()?;
+    let typha = Typha::start_with(&certificates, "a", Limits { handshakes: 1, ..Limits::default() }).await?;
+    let mut halted = Vec::new();
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(typha.address()).await?;
+        stream.write_all(&client_hello(certificates.client()?)?).await?;
+        // The server has answered: it has begun, and waits for the peer.
+        within(stream.readable()).await??;
+        halted.push(stream);
+    }
+    connect(typha.address(), certificates.client()?).await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn frames_that_break_the_rules_end_the_connection() -> anyhow::Result<()> {
     let mut siege = Siege::start().await?;

@@ -6,12 +6,14 @@ mod harness;
 
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use harness::{
     Certificates, Typha,
     client::{Client, State, connect},
     events::{list, put},
     within,
 };
+use proto::sync::v1::go_away::Kind;
 use tokio::net::TcpStream;
 use tonic::Code;
 use typha::Limits;
@@ -64,6 +66,8 @@ async fn a_client_that_waits_for_the_first_list_is_sent_elsewhere() -> anyhow::R
     let mut sync = connect(typha.address(), certificates.client()?).await?;
     let mut client = Client::subscribe(&mut sync, "node-1", State::default()).await?;
     let drained = tokio::spawn(async move { typha.server.drain("an update").await });
+    let go_away = client.message().await?.and_then(|batch| batch.go_away).context("it is told why")?;
+    assert_eq!((go_away.kind(), go_away.within_ms), (Kind::Draining, 0));
     let status = client.message().await.expect_err("there is nothing to serve");
     assert_eq!((status.code(), status.message().contains("an update")), (Code::Unavailable, true), "{status}");
     drop((client, sync));

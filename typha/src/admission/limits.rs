@@ -21,6 +21,8 @@ pub struct AdmissionLimits {
     pub window: Duration,
     /// How long a client waits in line. Less than the 20 s after which a client deems a silent server dead.
     pub patience: Duration,
+    /// When who is put off may come back, as long as it is not known how fast others are served.
+    pub retry: Duration,
     /// How many clients wait at a time. Each takes a few hundred bytes; those of a large cluster fit.
     pub waiting: usize,
 }
@@ -33,6 +35,7 @@ impl Default for AdmissionLimits {
             share_bytes: SHARE_BYTES,
             window: Duration::from_secs(5),
             patience: Duration::from_secs(10),
+            retry: Duration::from_secs(5),
             waiting: 5000,
         }
     }

@@ -241,7 +241,8 @@ impl Line {
         let Stage::Waiting { turn, .. } = place.stage else { return };
         self.waiting.remove(&turn);
         self.waiting_bytes -= place.share_bytes;
-        place.stage = Stage::PutOff(self.pace.book(self.waiting_bytes, place.share_bytes, now));
+        let retry_after = self.pace.book(self.waiting_bytes, place.share_bytes, now).unwrap_or(self.limits.retry);
+        place.stage = Stage::PutOff(retry_after);
         self.called.push(number);
         self.totals.put_off += 1;
     }

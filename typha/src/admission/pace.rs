@@ -11,9 +11,6 @@ const MIN_RETRY: Duration = Duration::from_secs(1);
 /// Nobody is told to stay away for longer: other replicas may have come, and who asks again is served first.
 const MAX_RETRY: Duration = Duration::from_secs(60);
 
-/// What is said before a pace is known.
-const FIRST_RETRY: Duration = Duration::from_secs(5);
-
 /// The pace at which shares come free while somebody waits for them.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
@@ -51,13 +48,13 @@ impl Pace {
         Some(Duration::try_from_secs_f64(bytes as f64 / rate).unwrap_or(Duration::MAX))
     }
 
-    /// When to come back for `bytes`, where `ahead_bytes` are waited for already. Each who is told books its time, so
-    /// that the next one is told a later one.
-    pub(super) fn book(&mut self, ahead_bytes: u64, bytes: u64, now: Instant) -> Duration {
-        let (Some(ahead), Some(own)) = (self.time_for(ahead_bytes), self.time_for(bytes)) else { return FIRST_RETRY };
+    /// When to come back for `bytes`, where `ahead_bytes` are waited for already; `None` before a pace is known. Each
+    /// who is told books its time, so that the next one is told a later one.
+    pub(super) fn book(&mut self, ahead_bytes: u64, bytes: u64, now: Instant) -> Option<Duration> {
+        let (ahead, own) = (self.time_for(ahead_bytes)?, self.time_for(bytes)?);
         let line_ends = now + ahead.min(MAX_RETRY);
         let begins = self.booked_until.map_or(line_ends, |until| until.max(line_ends)).min(now + MAX_RETRY);
         self.booked_until = Some(begins + own.min(MAX_RETRY));
-        begins.saturating_duration_since(now).max(MIN_RETRY)
+        Some(begins.saturating_duration_since(now).max(MIN_RETRY))
     }
 }

@@ -12,7 +12,8 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn limits() -> AdmissionLimits {
-    AdmissionLimits { budget_bytes: 300, share_bytes: 100, window: 5 * SECOND, patience: 10 * SECOND, waiting: 50 }
+    let (window, patience, retry) = (5 * SECOND, 10 * SECOND, 5 * SECOND);
+    AdmissionLimits { budget_bytes: 300, share_bytes: 100, window, patience, retry, waiting: 50 }
 }
 
 fn snapshot(bytes: u64) -> Demand {

@@ -43,7 +43,9 @@ pub enum Ending {
         reason: String,
     },
     /// Too many clients need what is costly to send.
-    #[error("{server} is sending snapshots to as many clients as it can, and {waiting} wait; come back in {retry_after:?}")]
+    #[error(
+        "{server} is sending snapshots to as many clients as it can, and {waiting} wait; come back in {retry_after:?}"
+    )]
     Busy {
         /// The replica.
         server: Arc<str>,
