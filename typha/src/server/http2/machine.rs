@@ -25,7 +25,7 @@ use super::{
     frame::{self, HEAD_BYTES, Head, kind},
     hpack::{Decoder, Encoder},
     limits::{FRAME_BYTES, HEADER_LIST_BYTES, STREAMS, TABLE_BYTES, TABLE_BYTES_WANTED, WINDOW_BYTES},
-    stream::Streams,
+    stream::{Reset, Room, Streams},
     window::Window,
 };
 
@@ -86,12 +86,14 @@ pub struct Machine {
     streams: Streams,
     /// The highest stream that the peer opened.
     last_stream: u32,
-    /// Streams that were reset by us last, oldest first; what still comes for them is nobody's fault.
-    reset_streams: Vec<u32>,
+    /// Streams that were reset by us lately.
+    reset: Reset,
     /// Room for our content on all streams together.
     send: Window,
-    /// The peer's content that the connection's window was not filled up for yet.
-    received_bytes: u32,
+    /// Room for the peer's content on all streams together.
+    room: Room,
+    /// Whether `outbound` promises room to the peer.
+    has_promised: bool,
     /// What the peer wants of us.
     peer: Peer,
     /// The end, if it was announced.
@@ -138,9 +140,10 @@ impl Machine {
             encoder: Encoder::default(),
             streams: Streams::default(),
             last_stream: 0,
-            reset_streams: Vec::new(),
+            reset: Reset::default(),
             send: Window::new(WINDOW_BYTES),
-            received_bytes: 0,
+            room: Room::default(),
+            has_promised: false,
             peer: Peer { initial_window: WINDOW_BYTES, max_frame_bytes: FRAME_BYTES },
             leaving: Leaving::No,
             budget: Budget::new(),
@@ -165,6 +168,10 @@ impl Machine {
 
     /// What is to be written next. What is taken must be written.
     pub fn take_output(&mut self) -> Vec<u8> {
+        if std::mem::take(&mut self.has_promised) {
+            self.room.keep_promises();
+            self.streams.iter_mut().for_each(|stream| stream.room.keep_promises());
+        }
         std::mem::take(&mut self.outbound)
     }
 

@@ -10,7 +10,6 @@ use super::{
     super::{
         fault::{Code, Fault},
         frame::{self, Head, flag, kind},
-        limits::{WINDOW_BYTES, WINDOW_STEP_BYTES},
         window::Overflow,
     },
     Event, Machine, Phase,
@@ -55,11 +54,11 @@ impl Machine {
         if content.is_empty() && !is_last {
             self.budget.idle_frame()?;
         }
-        let Some(stream) = self.streams.get_mut(head.stream) else { return self.on_closed(head.stream) };
+        let Some(stream) = self.streams.get_mut(head.stream) else { return self.on_closed(head) };
         if !stream.is_remote_open {
             return self.refuse(head.stream, Code::StreamClosed);
         }
-        if !stream.receive(head.length as u32) {
+        if !stream.room.receive(head.length as u32) {
             return self.refuse(head.stream, Code::FlowControl);
         }
         if let Some(announced) = &mut stream.announced_bytes {
@@ -69,31 +68,38 @@ impl Machine {
             }
         }
         stream.is_remote_open = !is_last;
-        if !is_last && stream.received_bytes >= WINDOW_STEP_BYTES {
-            let bytes = std::mem::take(&mut stream.received_bytes);
-            frame::put_numbers(&mut self.outbound, kind::WINDOW_UPDATE, head.stream, &[bytes]);
+        if !is_last && let Some(bytes) = stream.room.promise() {
+            self.put_promise(head.stream, bytes);
         }
         Ok(Some(Event::Data { stream: head.stream, content, is_last }))
     }
 
     /// Content counts for the connection's window whatever becomes of it.
     fn receive_content(&mut self, bytes: u32) -> Result<(), Fault> {
-        self.received_bytes += bytes;
-        if self.received_bytes > WINDOW_BYTES {
+        if !self.room.receive(bytes) {
             return Err(Fault::flow_control("more content than the connection has room for"));
         }
-        if self.received_bytes >= WINDOW_STEP_BYTES {
-            let bytes = std::mem::take(&mut self.received_bytes);
-            frame::put_numbers(&mut self.outbound, kind::WINDOW_UPDATE, 0, &[bytes]);
+        if let Some(bytes) = self.room.promise() {
+            self.put_promise(0, bytes);
         }
         Ok(())
     }
 
+    fn put_promise(&mut self, stream: u32, bytes: u32) {
+        self.has_promised = true;
+        frame::put_numbers(&mut self.outbound, kind::WINDOW_UPDATE, stream, &[bytes]);
+    }
+
     /// Content for a stream that has ended: on its way when we reset it, or the peer's mistake.
-    fn on_closed(&mut self, stream: u32) -> Outcome {
-        self.budget.idle_frame()?;
-        if !self.reset_streams.contains(&stream) {
-            frame::put_numbers(&mut self.outbound, kind::RST_STREAM, stream, &[Code::StreamClosed as u32]);
+    fn on_closed(&mut self, head: Head) -> Outcome {
+        let has_room = self.reset.room_mut(head.stream).map(|room| room.receive(head.length as u32));
+        match has_room {
+            Some(true) => self.budget.idle_frame()?,
+            Some(false) => return Err(Fault::flow_control("more content than a stream had room for, after its end")),
+            None => {
+                self.budget.reset()?;
+                frame::put_numbers(&mut self.outbound, kind::RST_STREAM, head.stream, &[Code::StreamClosed as u32]);
+            }
         }
         Ok(None)
     }

@@ -6,7 +6,6 @@ use super::{
     super::{
         fault::{Code, Fault},
         frame::{self, HEAD_BYTES, Head, flag, kind},
-        limits::REMEMBERED_RESETS,
     },
     Machine, Phase,
 };
@@ -84,11 +83,8 @@ impl Machine {
 
     /// Breaks off a stream.
     pub fn reset(&mut self, stream: u32, code: Code) {
-        self.streams.remove(stream);
-        if self.reset_streams.len() == REMEMBERED_RESETS {
-            self.reset_streams.remove(0);
-        }
-        self.reset_streams.push(stream);
+        let room = self.streams.remove(stream).map(|stream| stream.room).unwrap_or_default();
+        self.reset.remember(stream, room);
         frame::put_numbers(&mut self.outbound, kind::RST_STREAM, stream, &[code as u32]);
     }
 
@@ -140,10 +136,12 @@ impl Machine {
 
     /// The answer has ended. A peer that is still asking need not go on (section 8.1).
     fn end(&mut self, stream: u32) {
-        let Some(ended) = self.streams.remove(stream) else { return };
-        if ended.is_remote_open {
+        let is_remote_open = self.streams.get(stream).is_some_and(|stream| stream.is_remote_open);
+        if is_remote_open {
             // Written behind the answer's last frame, as any output is.
             self.reset(stream, Code::NoError);
+        } else {
+            self.streams.remove(stream);
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
             hpack::Malformed,
             limits::{CONTINUATIONS, FRAME_BYTES, HEADER_BLOCK_BYTES, STREAMS},
             request::{Fields, Flaw, announced_bytes},
-            stream::Stream,
+            stream::{Room, Stream},
             window::Window,
         },
         Event, Machine,
@@ -91,7 +91,7 @@ impl Machine {
                 Ok(Some(Event::Data { stream: id, content: Bytes::new(), is_last }))
             }
             Some(_) => self.refuse(id, Code::StreamClosed),
-            None if self.reset_streams.contains(&id) => Ok(None),
+            None if self.reset.room_mut(id).is_some() => self.budget.idle_frame().map(|()| None),
             None => Err(Fault::closed("HEADERS on a stream that has ended")),
         }
     }
@@ -122,7 +122,7 @@ impl Machine {
         self.streams.insert(Stream {
             id,
             send: Window::new(self.peer.initial_window),
-            received_bytes: 0,
+            room: Room::default(),
             is_remote_open: !is_last,
             is_answered: false,
             announced_bytes,
