@@ -21,26 +21,28 @@ pub(crate) mod fuzzing;
 mod ledger;
 mod light;
 mod metrics;
-mod protocol;
-mod report;
 mod preference;
-mod retry;
+mod protocol;
 mod replica;
+mod report;
+mod retry;
 mod session;
+#[cfg(test)]
+mod simulation;
 mod transport;
 
 pub use self::{
+    choice::{Cause, Choice},
     client::Client,
     config::Config,
-    choice::{Cause, Choice},
     disconnect::Disconnect,
+    discovery::{Discovery, Found, Lookup, Resolve},
     event::{Event, Mode, Updates},
     frame::FrameError,
-    discovery::{Discovery, Found, Lookup, Resolve},
     light::{LightClient, LightEvent},
     metrics::Metrics,
-    protocol::ProtocolError,
-    report::{Failure, Report, Reporter},
     preference::in_order,
-};
+    protocol::ProtocolError,
     replica::Replica,
+    report::{Failure, Report, Reporter},
+};

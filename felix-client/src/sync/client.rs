@@ -124,6 +124,9 @@ impl Consumer for Feed {
         reason: Disconnect,
         retry_in: Duration,
     ) -> impl Future<Output = Result<(), Gone>> + Send {
+        if matches!(&reason, Disconnect::Frame { .. } | Disconnect::Garbage { .. }) {
+            self.protocol.distrust();
+        }
         self.protocol.closed();
         if matches!(&reason, Disconnect::Protocol { source: super::ProtocolError::DigestMismatch { .. }, .. }) {
             self.config.metrics.digest_mismatches.inc();

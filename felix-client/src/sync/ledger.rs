@@ -192,6 +192,10 @@ impl Ledger {
         self.digest.add(record.hash);
     }
 
+    pub(super) fn holds(&self, key: &str) -> bool {
+        self.records.contains_key(key)
+    }
+
     /// Damages one record alone.
     pub(super) fn damage_silently(&mut self, key: &str) {
         let record = self.records.get_mut(key).expect("the key to damage is held");

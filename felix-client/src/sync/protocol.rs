@@ -159,6 +159,13 @@ impl Protocol {
         })
     }
 
+    /// The stream said something that cannot be read: what it said before, and will say again, may be damaged too.
+    pub(super) fn distrust(&mut self) {
+        if self.stream.is_some() {
+            self.doubt();
+        }
+    }
+
     /// The stream is gone; what it said since its last checkpoint does not count.
     pub(super) fn closed(&mut self) {
         self.stream = None;
@@ -327,4 +334,16 @@ impl Protocol {
 fn readable((key, revision, value): News) -> Option<Update> {
     let key: Key = key.parse().ok()?;
     Some(Update { key, value, revision })
+}
+
+#[cfg(test)]
+impl Protocol {
+    /// Damages what is known of a key, if anything is, with the digest or without.
+    pub(super) fn damage(&mut self, key: &str, with_digest: bool) {
+        if with_digest {
+            self.ledger.damage_if_held(key);
+        } else if self.ledger.holds(key) {
+            self.ledger.damage_silently(key);
+        }
+    }
 }
