@@ -90,7 +90,7 @@ impl Admission {
 
     fn leave(&self, number: u64) {
         self.state().wakers.remove(&number);
-        self.with(|line| line.leave(number, Instant::now()));
+        self.with(|line| line.leave(number));
     }
 
     /// Ready when the answer is another one than to wait, or may be.

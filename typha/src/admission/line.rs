@@ -41,6 +41,8 @@ pub(super) struct Line {
     /// Those whose answer has changed since this was last asked for.
     called: Vec<u64>,
     pace: Pace,
+    /// The time of the last question: nobody tells it who leaves.
+    latest: Option<Instant>,
     /// What the next one who joins the line, again or for the first time, is numbered.
     next_arrival: u64,
     totals: AdmissionStatus,
@@ -89,6 +91,7 @@ impl Line {
             used_bytes: 0,
             called: Vec::new(),
             pace: Pace::default(),
+            latest: None,
             next_arrival: 0,
             totals: AdmissionStatus::default(),
         }
@@ -96,6 +99,7 @@ impl Line {
 
     /// A client asks; it gets a number, and the answer to that.
     pub(super) fn enter(&mut self, demand: Demand, now: Instant) -> u64 {
+        self.latest = Some(now);
         let number = self.next_arrival;
         self.join(number, demand, false, now);
         if self.is_hopeless(number) {
@@ -111,6 +115,7 @@ impl Line {
 
     /// What a client may do now, having taken so much since it asked before.
     pub(super) fn answer(&mut self, number: u64, taken_bytes: u64, now: Instant) -> Answer {
+        self.latest = Some(now);
         if let Some(Place { demand, stage: Stage::Lapsed, .. }) = self.places.get(&number) {
             self.join(number, *demand, true, now);
         }
@@ -131,7 +136,7 @@ impl Line {
     }
 
     /// A client has everything, or is gone.
-    pub(super) fn leave(&mut self, number: u64, now: Instant) {
+    pub(super) fn leave(&mut self, number: u64) {
         match self.places.remove(&number) {
             Some(Place { share_bytes, stage: Stage::Admitted { .. }, .. }) => self.release(share_bytes),
             Some(Place { share_bytes, stage: Stage::Waiting { turn, .. }, .. }) => {
@@ -140,11 +145,14 @@ impl Line {
             }
             _ => {}
         }
-        self.call(now);
+        if let Some(now) = self.latest {
+            self.call(now);
+        }
     }
 
     /// Time has passed.
     pub(super) fn look(&mut self, now: Instant) {
+        self.latest = Some(now);
         if !self.waiting.is_empty() {
             self.lapse(now);
             self.lose_patience(now);

@@ -42,7 +42,7 @@ fn repairs_go_first_then_who_was_put_off_then_who_came_first() {
     let repair = line.enter(repair(100), now);
     for expected in [repair, again, early, late] {
         line.take_called();
-        line.leave(holders[0], now);
+        line.leave(holders[0]);
         assert_eq!(line.take_called(), [expected]);
         holders[0] = expected;
     }
@@ -56,7 +56,7 @@ fn a_small_one_does_not_overtake_a_large_one() {
     let large = line.enter(snapshot(100), now);
     let small = line.enter(snapshot(10), now);
     assert_eq!((line.answer(large, 0, now), line.answer(small, 0, now)), (Answer::Wait, Answer::Wait));
-    line.leave(holders[0], now);
+    line.leave(holders[0]);
     assert_eq!((line.answer(large, 0, now), line.answer(small, 0, now)), (Answer::Admitted, Answer::Wait));
 }
 
@@ -73,7 +73,7 @@ fn who_does_not_use_its_share_gives_way_and_goes_on_before_those_who_have_not_be
     let [first, second] = [(); 2].map(|()| line.enter(snapshot(100), now + 7 * SECOND));
     assert_eq!((line.answer(first, 0, now), line.answer(second, 0, now)), (Answer::Admitted, Answer::Wait));
     assert_eq!(line.answer(stalled, 0, now + 7 * SECOND), Answer::Wait);
-    line.leave(busy, now);
+    line.leave(busy);
     assert_eq!((line.answer(stalled, 0, now), line.answer(second, 0, now)), (Answer::Admitted, Answer::Wait));
 }
 
@@ -100,7 +100,7 @@ fn where_the_pace_is_known_nobody_waits_in_vain_and_all_return_one_after_the_oth
     // Two shares of 100 in the first second; after that six may be served in three.
     let _waiting = [(); 2].map(|()| line.enter(snapshot(100), now));
     line.look(now);
-    holders[..2].iter().for_each(|number| line.leave(*number, now));
+    holders[..2].iter().for_each(|number| line.leave(*number));
     let _more = [(); 3].map(|()| line.enter(snapshot(100), now));
     line.look(now + SECOND);
     let mut told = Vec::new();
@@ -202,7 +202,7 @@ proptest! {
                 }
                 Event::Leave(index) if !clients.is_empty() => {
                     let number = clients.swap_remove(index % clients.len());
-                    line.leave(number, now);
+                    line.leave(number);
                 }
                 Event::Pass(ms) => {
                     now += Duration::from_millis(*ms);
@@ -216,7 +216,7 @@ proptest! {
         while let Some(index) = clients.iter().position(|number| !line.is_waiting(*number)) {
             let number = clients.swap_remove(index);
             line.answer(number, 0, now);
-            line.leave(number, now);
+            line.leave(number);
             check(&mut line, &clients, now);
         }
         prop_assert!(clients.is_empty(), "{} starve", clients.len());
