@@ -15,7 +15,9 @@ use std::{
 
 use bytes::Bytes;
 use datastore_adapters::SourceEvent;
-use felix_client::sync::{Client, Config, Discovery, Event, LightClient, LightEvent, Lookup, Mode, Resolve, in_order};
+use felix_client::sync::{
+    Client, Config, Disconnect, Discovery, Event, LightClient, LightEvent, Lookup, Mode, Resolve, in_order,
+};
 use lab::{Lab, PATIENCE, Replica};
 use model::{Key, Kind, Update, Version};
 use tokio::{
@@ -312,14 +314,43 @@ async fn a_replica_that_comes_back_is_gone_back_to() {
     tasks.spawn(client.run());
     world.write_until("it is served", || story.lock().unwrap().revision > 0).await;
     let home = story.lock().unwrap().servers[0].clone();
-    if home == "a" {
-        proxy_a.cut().await
-    } else {
-        proxy_b.cut().await
-    };
+    let proxy = if home == "a" { proxy_a } else { proxy_b };
+    proxy.cut().await;
     // To the other one at once, and home again when home is no longer avoided.
     world.write_until("it is home again", || story.lock().unwrap().servers.len() >= 3).await;
     let story = story.lock().unwrap();
     assert_eq!((&story.servers[2], story.servers[1] != home), (&home, true));
     assert_eq!((story.snapshots, story.disconnects, story.back), (1, 1, 0), "only the cut was felt");
+}
+
+/// Fails until it is told an address.
+#[derive(Clone, Debug, Default)]
+struct LateDns(Service);
+
+impl Resolve for LateDns {
+    fn resolve<'a>(&'a self, name: &'a str) -> Lookup<'a> {
+        let is_empty = self.0.0.lock().unwrap().is_empty();
+        if is_empty {
+            Box::pin(future::ready(Err(std::io::Error::other("no such host"))))
+        } else {
+            self.0.resolve(name)
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_found_is_named_and_waited_for() {
+    let (mut world, dns) = (World::new(1), LateDns::default());
+    let discovery = Discovery::with_resolver(["typha:5473"], dns.clone(), Duration::from_millis(100));
+    let config = Config { discovery: Arc::new(discovery), ..world.lab.config(&[]) };
+    let mut client = lab::Running::start(config);
+    let Event::Disconnected { reason, .. } = client.next().await else { panic!("it is not connected") };
+    let text = reason.to_string();
+    assert!(matches!(reason, Disconnect::NoReplica { .. }) && text.contains("typha:5473: no such host"), "{text}");
+
+    let replica = world.replica("a").await;
+    dns.0.add(&replica);
+    world.write().await;
+    client.reach(world.lab.revision).await;
+    assert_eq!(client.state, world.lab.state);
 }

@@ -121,6 +121,7 @@ impl<'a, C: Consumer> Session<'a, C> {
             cause = lost.cause(cause);
             go_to = lost.go_to;
             let retry_in = match lost.reason {
+                Disconnect::PutOff { .. } => self.wait().max(backoff.next_delay(fastrand::f64())),
                 // The leaving was spread already, and the stream was good.
                 Disconnect::GoAway { .. } if lost.has_served => Duration::ZERO,
                 Disconnect::Stale { .. } => STALE_SPREAD.mul_f64(fastrand::f64()),
@@ -160,6 +161,15 @@ impl<'a, C: Consumer> Session<'a, C> {
                 _ = self.known.changed() => {}
                 () = time::sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {}
             }
+        }
+    }
+
+    /// How long it is until a replica may be asked again.
+    fn wait(&self) -> Duration {
+        let now = Instant::now();
+        match self.course.heading(now) {
+            Heading::WaitUntil(at) => at.saturating_duration_since(now),
+            Heading::To(_) | Heading::Lost => Duration::ZERO,
         }
     }
 

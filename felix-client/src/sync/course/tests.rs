@@ -63,7 +63,7 @@ fn trouble_that_comes_again_counts_for_longer_up_to_a_bound_and_is_forgiven() {
 fn one_that_asks_to_leave_is_worth_less_than_any_other_and_serves_to_its_end() {
     let (now, mut course) = (Instant::now(), course(3));
     let order = addresses(&course);
-    course.trouble(&order[0], Trouble::Leaving, now, 0.0);
+    course.trouble(&order[0], Trouble::LEFT, now, 0.0);
     course.good(&order[0]);
     assert_eq!(course.better(&order[0], now).unwrap().address, order[1]);
     assert_eq!(course.usable(now), 2);
@@ -105,18 +105,14 @@ fn where_all_are_full_the_client_says_so_and_where_all_are_busy_it_waits() {
 
 fn any_trouble() -> impl Strategy<Value = Trouble> {
     let retry_after = Duration::from_secs(2);
-    let all = [
-        Trouble::Failed,
-        Trouble::Full,
-        Trouble::Busy { retry_after },
-        Trouble::Unfit,
-        Trouble::Stale,
-        Trouble::Leaving,
-    ];
+    let all =
+        [Trouble::Failed, Trouble::Full, Trouble::Busy { retry_after }, Trouble::Unfit, Trouble::Stale, Trouble::LEFT];
     proptest::sample::select(all.to_vec())
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
     #[test]
     fn there_is_always_somewhere_to_go(
         replicas in 1..6_usize,

@@ -21,7 +21,10 @@ pub(in crate::sync) enum Trouble {
     /// Its view of the datastore is old.
     Stale,
     /// It asked its clients to go.
-    Leaving,
+    Leaving {
+        /// How long they may take.
+        within: Duration,
+    },
 }
 
 /// A replica that is avoided, or was not long ago.
@@ -35,20 +38,22 @@ pub(super) struct Standing {
 }
 
 impl Trouble {
+    /// It was left because it had asked for that.
+    pub(in crate::sync) const LEFT: Self = Self::Leaving { within: Duration::ZERO };
+
     /// For how long a replica is avoided, the first time and at most.
     fn rests(self) -> (Duration, Duration) {
         match self {
-            // One that restarts is back in seconds. One that is gone costs a connection a minute.
-            Self::Failed => (Duration::from_secs(1), Duration::from_mins(1)),
+            // One that restarts is back in seconds, and one that is behind catches up in seconds; going back to it is not
+            // urgent. One that is gone costs a connection a minute.
+            Self::Failed | Self::Unfit => (Duration::from_secs(5), Duration::from_mins(1)),
             // Shares change when replicas or nodes come and go, which is rare.
             Self::Full => (Duration::from_mins(1), Duration::from_mins(10)),
             Self::Busy { retry_after } => (retry_after, retry_after),
-            // It catches up in seconds, or never.
-            Self::Unfit => (Duration::from_secs(5), Duration::from_mins(1)),
             // The datastore is often back for all at once; see `freshness`.
             Self::Stale => (Duration::from_secs(30), Duration::from_mins(5)),
-            // Longer than a drain, so that nobody comes back before it has ended.
-            Self::Leaving => (Duration::from_mins(1), Duration::from_mins(1)),
+            // Longer than the drain, so that nobody comes back before it has ended.
+            Self::Leaving { within } => (within.max(Duration::from_mins(1)), within.max(Duration::from_mins(1))),
         }
     }
 }
@@ -70,12 +75,12 @@ impl Standing {
 
     /// Whether its clients are to leave.
     pub(super) fn is_leaving(&self) -> bool {
-        self.trouble == Trouble::Leaving
+        matches!(self.trouble, Trouble::Leaving { .. })
     }
 
     /// Whether it serves clients all the same.
     pub(super) fn is_serving(&self) -> bool {
-        !matches!(self.trouble, Trouble::Failed | Trouble::Leaving)
+        !matches!(self.trouble, Trouble::Failed | Trouble::Leaving { .. })
     }
 
     /// Which one to ask first where all are avoided: the lower.
@@ -83,7 +88,7 @@ impl Standing {
         let class = match self.trouble {
             Trouble::Full => 0,
             Trouble::Stale | Trouble::Unfit => 1,
-            Trouble::Failed | Trouble::Leaving => 2,
+            Trouble::Failed | Trouble::Leaving { .. } => 2,
             Trouble::Busy { .. } => 3,
         };
         (class, self.until)

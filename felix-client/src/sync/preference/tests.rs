@@ -52,6 +52,9 @@ fn shares_are_even() {
 }
 
 proptest! {
+    // A case asks a thousand nodes.
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     #[test]
     fn the_order_of_the_list_does_not_matter(mut list in btree_set(0..=255_u8, 1..20).prop_map(replicas).prop_shuffle()) {
         let order = in_order("node-1", None, &list);

@@ -110,13 +110,13 @@ impl<'a, T: Transport + 'a> Candidate<'a, T> {
         }
         self.gathered_bytes += bytes;
         if self.gathered_bytes > MAX_GATHERED_BYTES {
-            return Err(Unfit::unfit("it sends too much to catch up"));
+            return Err(Unfit::because("it sends too much to catch up"));
         }
         match (batch.begin, &self.gathered.begin) {
-            (None, None) => return Err(Unfit::unfit("it did not say how it begins")),
+            (None, None) => return Err(Unfit::because("it did not say how it begins")),
             (None, Some(_)) => {}
             (Some(begin), None) => self.gathered.begin = Some(self.checked(begin)?),
-            (Some(_), Some(_)) => return Err(Unfit::unfit("it starts over")),
+            (Some(_), Some(_)) => return Err(Unfit::because("it starts over")),
         }
         self.gathered.entries.extend(batch.entries);
         let Some(checkpoint) = batch.checkpoint else { return Ok(Progress::Coming) };
@@ -128,17 +128,17 @@ impl<'a, T: Transport + 'a> Candidate<'a, T> {
 
     fn checked(&self, begin: Begin) -> Result<Begin, Unfit> {
         if begin.mode() != Mode::Resume {
-            return Err(Unfit::unfit("it cannot go on from where we are"));
+            return Err(Unfit::because("it cannot go on from where we are"));
         }
         if begin.datastore_id != self.datastore_id {
-            return Err(Unfit::unfit("it has another datastore"));
+            return Err(Unfit::because("it has another datastore"));
         }
         Ok(begin)
     }
 
     fn check_state(&self, checkpoint: &Checkpoint) -> Result<(), Unfit> {
         if !checkpoint.in_sync {
-            return Err(Unfit::unfit("it has not read the datastore yet"));
+            return Err(Unfit::because("it has not read the datastore yet"));
         }
         let age = Duration::from_millis(checkpoint.upstream_age_ms);
         if age >= self.config.upstream_age_limit {
@@ -152,14 +152,14 @@ impl<'a, T: Transport + 'a> Candidate<'a, T> {
 impl Unfit {
     /// It took too long.
     pub(super) fn late() -> Self {
-        Self::unfit("it took too long to catch up with us")
+        Self::because("it took too long to catch up with us")
     }
 
     fn failed(error: &Disconnect) -> Self {
         Self { trouble: Trouble::Failed, reason: error.to_string() }
     }
 
-    fn unfit(reason: &str) -> Self {
+    fn because(reason: &str) -> Self {
         Self { trouble: Trouble::Unfit, reason: reason.to_owned() }
     }
 
@@ -171,7 +171,9 @@ impl Unfit {
 /// What a replica is avoided for that tells a client to go.
 pub(super) fn trouble_of(word: &GoAway) -> Trouble {
     match word.kind() {
-        Kind::Unspecified | Kind::Draining | Kind::Rebalance => Trouble::Leaving,
+        Kind::Unspecified | Kind::Draining | Kind::Rebalance => {
+            Trouble::Leaving { within: Duration::from_millis(word.within_ms.into()) }
+        }
         Kind::Full => Trouble::Full,
         Kind::Busy => {
             let retry_after = Duration::from_millis(word.retry_after_ms.into()).min(MAX_RETRY_AFTER);

@@ -97,14 +97,14 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
     async fn on_batch(&mut self, received: Result<(Batch, usize), Disconnect>) -> Option<Next<T>> {
         let (batch, bytes) = match received {
             Ok(received) => received,
-            Err(reason) => return self.lost(reason, Trouble::Failed, None),
+            Err(reason) => return Some(self.lost(reason, Trouble::Failed, None)),
         };
         self.session.config.metrics.received_bytes.inc_by(bytes as u64);
         let next = match self.session.consumer.on_batch(&self.active.choice, batch).await {
             Ok(Took { reached, go_away }) => {
                 reached.and_then(|reached| self.on_checkpoint(reached)).or_else(|| self.on_word(go_away.as_ref()?))
             }
-            Err(refused) => self.refused(refused, Arc::clone(&self.active.choice)),
+            Err(refused) => Some(self.refused(refused, &self.active.choice)),
         };
         self.silent_at = Instant::now() + self.session.config.silence_limit;
         next
@@ -118,7 +118,7 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
         session.course.good(&address);
         match session.freshness.told(&address, session.course.order(), age, Instant::now()) {
             Verdict::Stay => None,
-            Verdict::GoTo(next) => self.lost(Disconnect::Stale { address, age }, Trouble::Stale, Some(next)),
+            Verdict::GoTo(next) => Some(self.lost(Disconnect::Stale { address, age }, Trouble::Stale, Some(next))),
         }
     }
 
@@ -126,9 +126,10 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
     fn on_word(&mut self, word: &GoAway) -> Option<Next<T>> {
         let (address, trouble) = (Arc::clone(self.address()), trouble_of(word));
         if let Some(reason) = Disconnect::told(&address, word) {
-            return self.lost(reason, trouble, None);
+            return Some(self.lost(reason, trouble, None));
         }
-        if self.plan.leave().is_none() {
+        // Said again, it changes nothing; but who might have stayed may have to leave after all.
+        if self.plan.leave().is_none_or(|leave| leave.by.is_none()) {
             let (now, within) = (Instant::now(), Duration::from_millis(word.within_ms.into()));
             self.session.course.trouble(&address, trouble, now, fastrand::f64());
             let may_stay = word.kind() == Kind::Rebalance;
@@ -156,7 +157,7 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
         let (transport, gathered) = candidate.into_parts()?;
         match self.session.consumer.on_batch(&choice, gathered).await {
             Ok(_) => {}
-            Err(refused) => return self.refused(refused, choice),
+            Err(refused) => return Some(self.refused(refused, &choice)),
         }
         let (from, to) = (self.address(), &choice.replica.address);
         tracing::info!(%from, %to, revision, choice = %choice, "moved to another replica of typha; nothing was missed");
@@ -183,11 +184,11 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
         let address = Arc::clone(self.address());
         if self.plan.is_over(now) {
             let reason = self.plan.leave().map(|leave| leave.reason.to_string()).unwrap_or_default();
-            return self.lost(Disconnect::GoAway { address, reason }, Trouble::Leaving, None);
+            return Some(self.lost(Disconnect::GoAway { address, reason }, Trouble::LEFT, None));
         }
         if self.silent_at <= now {
             let limit = self.session.config.silence_limit;
-            return self.lost(Disconnect::Silent { address, limit }, Trouble::Failed, None);
+            return Some(self.lost(Disconnect::Silent { address, limit }, Trouble::Failed, None));
         }
         if self.plan.is_to_look(now) {
             self.look(now);
@@ -197,10 +198,11 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
 
     /// Opens a stream at a better place, if there is one.
     fn look(&mut self, now: Instant) {
-        let request = SubscribeRequest { resume_only: true, ..self.session.request() };
+        // Who has a stream insists on nothing.
+        let request = SubscribeRequest { resume_only: true, referred: 0, put_off: 0, ..self.session.request() };
         let better = self.session.course.better(self.address(), now).cloned();
         // Nothing can be resumed before there is something, nor while it is in doubt.
-        if !request.position.as_ref().is_some_and(|position| !position.compare) {
+        if request.position.as_ref().is_none_or(|position| position.compare) {
             return self.plan.consider(false, Some(now + NOT_YET), now, fastrand::f64());
         }
         match better.filter(|_| self.candidate.is_none()) {
@@ -231,22 +233,19 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
         self.plan.consider(is_better, course.look_again_at(self.address(), now), now, fastrand::f64());
     }
 
-    fn refused(&self, refused: Refused, by: Arc<Choice>) -> Option<Next<T>> {
-        match refused {
-            Refused::Gone(Gone) => Some(Next::Ended(Ended::Gone)),
-            Refused::Protocol(source) => {
-                let address = Arc::clone(&by.replica.address);
-                let reason = Disconnect::Protocol { address: Arc::clone(&address), source };
-                let lost =
-                    Lost { address, reason, trouble: Trouble::Failed, has_served: self.active.has_served, go_to: None };
-                Some(Next::Ended(Ended::Lost(lost)))
-            }
-        }
+    fn refused(&self, refused: Refused, by: &Choice) -> Next<T> {
+        let source = match refused {
+            Refused::Gone(Gone) => return Next::Ended(Ended::Gone),
+            Refused::Protocol(source) => source,
+        };
+        let (address, has_served) = (Arc::clone(&by.replica.address), self.active.has_served);
+        let reason = Disconnect::Protocol { address: Arc::clone(&address), source };
+        Next::Ended(Ended::Lost(Lost { address, reason, trouble: Trouble::Failed, has_served, go_to: None }))
     }
 
-    fn lost(&self, reason: Disconnect, trouble: Trouble, go_to: Option<Arc<str>>) -> Option<Next<T>> {
+    fn lost(&self, reason: Disconnect, trouble: Trouble, go_to: Option<Arc<str>>) -> Next<T> {
         let (address, has_served) = (Arc::clone(self.address()), self.active.has_served);
-        Some(Next::Ended(Ended::Lost(Lost { address, reason, trouble, has_served, go_to })))
+        Next::Ended(Ended::Lost(Lost { address, reason, trouble, has_served, go_to }))
     }
 
     fn address(&self) -> &Arc<str> {

@@ -107,7 +107,7 @@ async fn what_is_unfit_is_told_apart() {
         (word(Kind::Full), Trouble::Full),
         (word(Kind::Busy), Trouble::Busy { retry_after }),
         (word(Kind::NoResume), Trouble::Unfit),
-        (word(Kind::Draining), Trouble::Leaving),
+        (word(Kind::Draining), Trouble::LEFT),
     ];
     for (mut story, trouble) in cases {
         let mut candidate = candidate(&config).await;
