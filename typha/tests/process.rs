@@ -2,11 +2,14 @@
 
 #![allow(clippy::expect_used, reason = "tests")]
 
+#[path = "../../telemetry/tests/collector/mod.rs"]
+mod collector;
 mod harness;
 
 use std::{net::SocketAddr, process::Stdio};
 
 use anyhow::Context as _;
+use collector::Collector;
 use datastore_adapters::{
     EtcdConfig, EtcdStore, Store as _,
     embedded::{self, Engine},
@@ -23,6 +26,7 @@ use nix::{
 };
 use pki::{Files, development::Request};
 use serde_json::Value;
+use telemetry::{Logs, TraceId, Traces};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, Lines},
     net::TcpListener,
@@ -36,7 +40,6 @@ fn command(files: &Files) -> Command {
     command.arg("--cert-file").arg(&files.cert);
     command.arg("--key-file").arg(&files.key);
     command.arg("--ca-file").arg(&files.ca);
-    command.env("RUST_LOG", "info");
     command
 }
 
@@ -105,6 +108,48 @@ async fn a_write_reaches_a_client_and_sigterm_ends_the_process_with_0() -> anyho
 
     drop((client, sync));
     assert_eq!(process.terminate().await?, Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_write_and_its_publication_by_another_process_meet_in_one_trace() -> anyhow::Result<()> {
+    let certificates = Certificates::new()?;
+    let mut tasks = JoinSet::new();
+    let etcd = TcpListener::bind("127.0.0.1:0").await?;
+    let etcd_address = etcd.local_addr()?;
+    let engine = Engine::open(certificates.path().join("store.redb"))?;
+    tasks.spawn(embedded::serve(engine, etcd, std::future::pending()));
+    let collector = Collector::start().await;
+    let flags = ["--otlp-endpoint", &collector.endpoint, "--name", "typha-a"];
+    let mut process = Process::start(&certificates, etcd_address, &flags)?;
+    let (_, admin_address) = process.addresses().await?;
+    until("ready", async || Ok(admin::get(admin_address, "/readyz").await?.0 == 200)).await?;
+
+    let traces = Traces { endpoint: Some(&collector.endpoint), ratio: 1.0, service: "writer", instance: "test" };
+    let telemetry = telemetry::start(Logs { json: false, filter: "warn" }, traces)?;
+    let endpoints = vec![format!("http://{etcd_address}")];
+    let store = EtcdStore::connect(EtcdConfig { endpoints, ..EtcdConfig::default() }).await?;
+    let revision = store.create(&Key::global(Kind::Tier, "shop"), r#"{"spec":{"order":100}}"#.into()).await?;
+    until("published", async || {
+        let status: Value = serde_json::from_str(&admin::get(admin_address, "/status").await?.1)?;
+        Ok(status["revision"].as_u64() >= Some(revision))
+    })
+    .await?;
+    let status: Value = serde_json::from_str(&admin::get(admin_address, "/status").await?.1)?;
+    let datastore = u64::from_str_radix(status["datastore_id"].as_str().context("it has one")?, 16)?;
+    telemetry.shutdown().await;
+    // Its last spans leave with it.
+    assert_eq!(process.terminate().await?, Some(0));
+
+    let trace = TraceId::of(datastore, revision).to_string();
+    let spans = collector.spans();
+    let named = |name: &str| spans.iter().find(|span| span.name == name).context(format!("no {name} in {spans:#?}"));
+    let (write, publish) = (named("write")?, named("publish")?);
+    assert_eq!((&write.trace, &publish.trace), (&trace, &trace), "{spans:#?}");
+    assert_eq!((write.attribute("cattail.keys"), publish.attribute("cattail.keys")), ("Tier/shop", "Tier/shop"));
+    assert_eq!((&*write.resource["service.name"], &*publish.resource["service.name"]), ("writer", "typha"));
+    assert_eq!(publish.resource["service.instance.id"], "typha-a");
+    assert!(write.start_ns <= publish.start_ns, "{spans:#?}");
     Ok(())
 }
 

@@ -1,9 +1,9 @@
 //! A collector in the test's process: takes spans by OTLP over gRPC and keeps them.
+#![allow(dead_code, reason = "every test that shares this file uses its own part")]
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
 };
 
 use opentelemetry_proto::tonic::{
@@ -64,20 +64,6 @@ impl Collector {
     /// All that came by now.
     pub(crate) fn spans(&self) -> Vec<Span> {
         self.spans.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Waits until what came satisfies.
-    #[allow(dead_code, reason = "not every test that shares this file waits")]
-    pub(crate) async fn until(&self, within: Duration, is_enough: impl Fn(&[Span]) -> bool) -> Vec<Span> {
-        let deadline = Instant::now() + within;
-        loop {
-            let spans = self.spans();
-            if is_enough(&spans) {
-                return spans;
-            }
-            assert!(Instant::now() < deadline, "only these spans came: {spans:#?}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
     }
 }
 

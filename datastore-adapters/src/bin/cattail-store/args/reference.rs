@@ -7,5 +7,6 @@ use super::{Args, PROGRAM};
 #[test]
 fn the_reference_is_what_the_flags_are() {
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
-    settings::hold(&document, "cattail-store", &settings::table::<Args>(&PROGRAM)).expect("the document is what the code says");
+    settings::hold(&document, "cattail-store", &settings::table::<Args>(&PROGRAM))
+        .expect("the document is what the code says");
 }
