@@ -1,6 +1,7 @@
 //! All targets. Those whose parsers are public are here; the others are doors of their rooms.
 
 mod documents;
+mod http2;
 mod store_file;
 mod text;
 
@@ -56,6 +57,7 @@ pub const TARGETS: &[Target] = &[
         run: datastore_adapters::fuzzing::requests,
         mutations: MANY,
     },
+    Target { name: "typha-http2", sent_by: "an agent, to typha", run: http2::serve, mutations: MANY },
     Target { name: "typha-request", sent_by: "an agent, to typha", run: typha::fuzzing::request, mutations: MANY },
 ];
 

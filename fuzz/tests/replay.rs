@@ -58,6 +58,7 @@ targets! {
     selector "selector",
     store_file "store-file",
     store_request "store-request",
+    typha_http2 "typha-http2",
     typha_request "typha-request",
 }
 

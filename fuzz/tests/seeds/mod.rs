@@ -11,7 +11,7 @@ type Seed = (&'static str, &'static str, Vec<u8>);
 
 /// Target, file, content.
 pub(crate) fn binary() -> Vec<Seed> {
-    [requests(), streams(), http2(), store(), netlink()].concat()
+    [requests(), streams(), http2(), agents(), store(), netlink()].concat()
 }
 
 fn grpc(flag: u8, message: &[u8]) -> Vec<u8> {
@@ -136,6 +136,52 @@ fn http2() -> Vec<Seed> {
     .concat();
     let ends = [http2_frame(3, 0, 1, &8_u32.to_be_bytes()), http2_frame(7, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0])].concat();
     vec![("client-http2", "served", [vec![5], served].concat()), ("client-http2", "ended", [vec![200], ends].concat())]
+}
+
+/// What agents send on a connection.
+fn agents() -> Vec<Seed> {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let literal = |name: &str, value: &str| {
+        [&[0, name.len() as u8], name.as_bytes(), &[value.len() as u8], value.as_bytes()].concat()
+    };
+    // POST and https of the static table, literals, and a header that the table is to remember.
+    let headers = [
+        vec![0x83, 0x87],
+        literal(":path", "/cattail.sync.v1.Sync/Subscribe"),
+        literal(":authority", "typha"),
+        literal("content-type", "application/grpc"),
+        [&[0x40][..], &literal("te", "trailers")[1..]].concat(),
+    ]
+    .concat();
+    // `:path: /a` and `:authority: t` in Huffman code, and what the table remembers.
+    let packed = [&[0x83, 0x87, 0x04, 0x82, 0x60, 0x7f, 0x41, 0x81, 0x4f, 0xbe][..]].concat();
+    let message = grpc(0, b"\x0a\x01x");
+    let (head, tail) = headers.split_at(20);
+    let session = [
+        PREFACE.to_vec(),
+        http2_frame(4, 0, 0, &[0, 4, 0, 0, 0, 50, 0, 5, 0, 0, 0x40, 0]),
+        http2_frame(8, 0, 0, &1000_u32.to_be_bytes()),
+        http2_frame(1, 4, 1, &headers),
+        http2_frame(0, 1, 1, &message),
+        http2_frame(4, 1, 0, &[]),
+        http2_frame(6, 0, 0, b"12345678"),
+        http2_frame(8, 0, 1, &1000_u32.to_be_bytes()),
+        http2_frame(1, 0, 3, head),
+        http2_frame(9, 4, 3, tail),
+        http2_frame(3, 0, 3, &8_u32.to_be_bytes()),
+        http2_frame(1, 5, 7, &packed),
+        http2_frame(2, 0, 9, &[0, 0, 0, 1, 7]),
+        http2_frame(7, 0, 0, &[0; 8]),
+    ]
+    .concat();
+    let padded = [
+        PREFACE.to_vec(),
+        http2_frame(4, 0, 0, &[]),
+        http2_frame(1, 0x2c, 1, &[&[2, 0, 0, 0, 0, 7][..], &headers, &[0, 0]].concat()),
+        http2_frame(0, 9, 1, &[&[1][..], &message, &[0]].concat()),
+    ]
+    .concat();
+    vec![("typha-http2", "session", [vec![7], session].concat()), ("typha-http2", "padded", [vec![1], padded].concat())]
 }
 
 /// etcd's messages by hand: field numbers are etcd's.
