@@ -6,7 +6,7 @@ use model::{Kind, Update, Version};
 use super::*;
 use crate::store::{Cursor, Relist, Store, Wanted, damage::flip};
 
-const KEYS: u64 = 3000;
+const KEYS: u64 = 1200;
 
 fn key(number: u64) -> Key {
     Key::global(Kind::GlobalNetworkSet, format!("set-{number:04}"))
