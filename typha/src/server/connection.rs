@@ -11,6 +11,7 @@ use super::{
     Shared,
     http2::{self, Ended, Notice, Patience},
     router::Router,
+    socket::Socket,
     turns::Turns,
 };
 
@@ -40,16 +41,14 @@ impl Connection {
 
     /// Serves the connection to its end. What goes wrong is this peer's business alone.
     pub(super) async fn run(self, stream: TcpStream) {
-        // A message is written as a whole; waiting for more would only delay it.
-        let _ = stream.set_nodelay(true);
         // Boxed: the handshake's state is large, and most of a connection's life comes after it.
-        match Box::pin(self.handshake(stream)).await {
+        match Box::pin(self.handshake(Socket::new(stream))).await {
             Ok(stream) => self.serve(stream).await,
             Err((kind, reason)) => self.door.shared.rejections.reject(kind, self.address, &reason),
         }
     }
 
-    async fn handshake(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, (&'static str, String)> {
+    async fn handshake(&self, stream: Socket) -> Result<TlsStream<Socket>, (&'static str, String)> {
         let limit = self.door.shared.config.limits.handshake;
         let stream = timeout(limit, self.shake_hands(stream))
             .await
@@ -66,13 +65,13 @@ impl Connection {
         }
     }
 
-    async fn shake_hands(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+    async fn shake_hands(&self, stream: Socket) -> std::io::Result<TlsStream<Socket>> {
         let hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
         let handshake = pin!(async { hello.into_stream(self.door.tls.current()).await });
         self.door.handshakes.take(handshake).await
     }
 
-    async fn serve(&self, mut stream: TlsStream<TcpStream>) {
+    async fn serve(&self, mut stream: TlsStream<Socket>) {
         stream.get_mut().1.set_buffer_limit(Some(ENCRYPTED_BYTES));
         let limits = &self.door.shared.config.limits;
         let patience = Patience {

@@ -1,4 +1,4 @@
-//! The shell of a session: an HTTP response body that hyper polls whenever the client can take more.
+//! The shell of a session: an HTTP response body that is polled whenever the client can take more.
 
 use std::{
     pin::Pin,
