@@ -43,7 +43,7 @@ func value(index int, number uint32, intended time.Duration) string {
 		fmt.Fprintf(&spec, `"10.%d.%d.%d/32"`, byte(mixed>>16), byte(mixed>>8), byte(mixed))
 	}
 	return fmt.Sprintf(`{"kind":"GlobalNetworkSet","apiVersion":"projectcalico.org/v3","metadata":{"name":"%s",`+
-		`"labels":{"loadtest":"set"},"annotations":{"loadtest-write":"%010d@%015d"}},"spec":{"nets":[%s]}}`,
+		`"labels":{"loadtest":"set"},"annotations":{"loadtest-write":"%010d@%016d"}},"spec":{"nets":[%s]}}`,
 		name(index), number, intended.Microseconds(), spec.String())
 }
 

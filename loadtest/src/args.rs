@@ -14,7 +14,8 @@ use crate::{deployment::FieldArgs, local::Datastore, report::slo::Objective, sce
 ///   cargo build --release --workspace --bins
 ///   target/release/loadtest run fanout --clients 1000 --seconds 10 --html fanout.html --slo 'p99<=100ms'
 ///
-/// The exit status is 0 where all is well, 1 where a run failed or lost updates, 3 where an objective was missed.
+/// The exit status is 0 where all is well, 1 where a run failed or lost updates, 3 where an objective was missed, 130 where
+/// it was interrupted.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true, verbatim_doc_comment, max_term_width = 120)]
 pub(crate) struct Args {
@@ -28,12 +29,19 @@ pub(crate) enum Task {
     Run(Box<RunArgs>),
     /// Compare two reports
     Compare(CompareArgs),
+    /// Make one report of those of all processes that shared a run
+    Merge(MergeArgs),
+    /// Start a local deployment, say how to reach it with --target, and wait for Ctrl-C
+    Serve(ServeArgs),
     /// The floor's server process, started by a run
     #[command(hide = true)]
     FloorServer {
         #[arg(long)]
         clients: u32,
     },
+    /// Removes a run's folder when the run is gone, started by a run
+    #[command(hide = true)]
+    RemoveWhenOrphaned { folder: PathBuf },
 }
 
 #[derive(clap::Args)]
@@ -46,15 +54,14 @@ pub(crate) struct RunArgs {
     pub(crate) list: bool,
     #[command(flatten)]
     pub(crate) overrides: Overrides,
-    /// Write the report as JSON here
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-    /// Write the report as a page with plots here
-    #[arg(long, value_name = "FILE")]
-    pub(crate) html: Option<PathBuf>,
-    /// What the run is to meet, for example 'p99<=100ms'; may be given more than once
-    #[arg(long, value_name = "OBJECTIVE")]
-    pub(crate) slo: Vec<Objective>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Run it so many times, and say how far apart the figures are
+    #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeat: u32,
+    /// Do not measure plain sockets too, which takes as long again as the writes
+    #[arg(long)]
+    pub(crate) no_floor: bool,
     /// Start the etcd found in PATH instead of cattail-store
     #[arg(long, conflicts_with = "target")]
     etcd: bool,
@@ -65,8 +72,41 @@ pub(crate) struct RunArgs {
 impl RunArgs {
     /// What a local deployment is to start.
     pub(crate) fn datastore(&self) -> Datastore {
-        if self.etcd { Datastore::Etcd } else { Datastore::Embedded }
+        Datastore::chosen(self.etcd)
     }
+}
+
+/// What becomes of a report.
+#[derive(clap::Args)]
+pub(crate) struct OutputArgs {
+    /// Write the report as JSON here
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write the report as a page with plots here
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// What the run is to meet, for example 'p99<=100ms'; may be given more than once
+    #[arg(long, value_name = "OBJECTIVE")]
+    pub(crate) slo: Vec<Objective>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct MergeArgs {
+    /// The reports of all shares (JSON), in any order
+    #[arg(required = true, value_name = "SHARE.json")]
+    pub(crate) shares: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ServeArgs {
+    /// Typha replicas
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) replicas: u32,
+    /// Start the etcd found in PATH instead of cattail-store
+    #[arg(long)]
+    pub(crate) etcd: bool,
 }
 
 #[derive(clap::Args)]

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use datastore_adapters::EtcdConfig;
-use felix_client::sync::Config;
 use pki::Peers;
+use rustls::ClientConfig;
 
 pub(crate) use self::{confirm::confirm, field::FieldArgs};
 use crate::{
@@ -35,14 +35,13 @@ impl Deployment {
         Ok(Self::Field(Box::new(field.clone())))
     }
 
-    /// How clients reach it.
-    pub(crate) fn client_config(&self) -> Result<Config> {
+    /// The replicas, and what clients show them.
+    pub(crate) fn clients(&self) -> Result<(Vec<String>, ClientConfig)> {
         match self {
             Self::Local(local) => {
-                let tls = pki::load_client(&local.client_files, &Peers::common_name(TYPHA_CN))?;
-                Ok(Config::new(local.servers(), Arc::new(tls)))
+                Ok((local.servers(), pki::load_client(&local.client_files, &Peers::common_name(TYPHA_CN))?))
             }
-            Self::Field(field) => field.client_config(),
+            Self::Field(field) => Ok((field.target.clone(), field.client_tls()?)),
         }
     }
 

@@ -1,8 +1,11 @@
 //! Many clients in this process, each speaking as felix does, and the account of what each of them received.
 
 mod account;
+mod configs;
 mod gate;
+mod progress;
 mod sever;
+mod slots;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -10,7 +13,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use felix_client::sync::{Config, LightClient};
+use felix_client::sync::LightClient;
 use model::Version;
 use tokio::{
     sync::watch,
@@ -18,15 +21,17 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use self::account::Account;
+pub(crate) use self::configs::Configs;
+use self::{account::Account, progress::Progress};
 use crate::{recorder::Recorder, workload::Workload};
 
 /// Between two looks at all clients.
 const POLL: Duration = Duration::from_millis(50);
-/// Between two lines about clients that are waited for.
-const PROGRESS: Duration = Duration::from_secs(2);
+/// Between two looks at how many more may connect: at ten times this a second, so many hundreds do.
+const REFILL: Duration = Duration::from_millis(10);
 
 /// What clients record.
+#[derive(Default)]
 pub(crate) struct Recorders {
     /// From a write's intended time to its checkpoint, of clients that read all the time.
     pub(crate) latency: Recorder,
@@ -36,18 +41,13 @@ pub(crate) struct Recorders {
     pub(crate) in_sync: Recorder,
 }
 
-impl Recorders {
-    /// Nothing recorded yet.
-    pub(crate) fn new() -> Result<Self> {
-        Ok(Self { latency: Recorder::new()?, stalled: Recorder::new()?, in_sync: Recorder::new()? })
-    }
-}
-
 /// The clients of a run. Dropping it ends them.
 pub(crate) struct Fleet {
-    config: Arc<Config>,
+    configs: Configs,
     workload: Arc<Workload>,
     recorders: Arc<Recorders>,
+    /// The number of the first client, where others are another process's.
+    first: u32,
     accounts: Vec<Arc<Mutex<Account>>>,
     /// Clients with a lower number are not polled: they read nothing and answer nothing.
     held: watch::Sender<usize>,
@@ -74,12 +74,13 @@ pub(crate) struct Totals {
 }
 
 impl Fleet {
-    /// No clients yet.
-    pub(crate) fn new(config: Config, workload: &Arc<Workload>, recorders: &Arc<Recorders>) -> Self {
+    /// No clients yet; the first is to have this number.
+    pub(crate) fn new(configs: Configs, first: u32, workload: &Arc<Workload>, recorders: &Arc<Recorders>) -> Self {
         Self {
-            config: Arc::new(config),
+            configs,
             workload: Arc::clone(workload),
             recorders: Arc::clone(recorders),
+            first,
             accounts: Vec::new(),
             held: watch::Sender::new(0),
             tasks: JoinSet::new(),
@@ -87,7 +88,8 @@ impl Fleet {
     }
 
     /// Starts clients and waits until all are at a revision: no more than `at_once` of them without it at a time, or all
-    /// at once, which is a storm and recorded.
+    /// at once, which is a storm and recorded. Latencies of those who come in a storm are kept apart from those of
+    /// clients that are there already.
     pub(crate) async fn launch(
         &mut self,
         clients: u32,
@@ -97,57 +99,74 @@ impl Fleet {
     ) -> Result<()> {
         let (since, deadline) = (Instant::now(), Instant::now() + limit);
         let storm = at_once.is_none().then_some((revision, since));
+        let is_apart = at_once.is_none() && !self.accounts.is_empty();
+        let mut progress = Progress::new(clients);
         while self.accounts.len() < clients as usize && Instant::now() < deadline {
-            let open = self.accounts.iter().filter(|account| locked(account).revision() < revision).count() as u32;
+            let open = self.behind(revision, 0) as u32;
             let room = at_once.map_or(u32::MAX, |at_once| at_once.saturating_sub(open));
-            (0..room.min(clients - self.accounts.len() as u32)).for_each(|_| self.start(storm));
+            (0..room.min(clients - self.accounts.len() as u32)).for_each(|_| self.start(storm, is_apart));
+            progress.show(self.accounts.len() - open as usize);
             if self.accounts.len() < clients as usize {
-                sleep(POLL).await;
+                sleep(REFILL).await;
             }
         }
-        self.reach(revision, deadline.saturating_duration_since(Instant::now()), 0).await
+        self.wait(revision, deadline, 0, progress).await
     }
 
-    fn start(&mut self, storm: Option<(Version, Instant)>) {
+    fn start(&mut self, storm: Option<(Version, Instant)>, is_apart: bool) {
         let number = self.accounts.len();
         let mut account = Account::new(number, Arc::clone(&self.workload), Arc::clone(&self.recorders));
+        account.is_stalled = is_apart;
         if let Some((revision, since)) = storm {
             account.expect(revision, since);
         }
         let account = Arc::new(Mutex::new(account));
+        let name = format!("loadtest-{:05}", self.first as usize + number);
         let own = Arc::clone(&account);
-        let (client, _reporter) =
-            LightClient::new(Arc::clone(&self.config), format!("loadtest-{number:05}"), move |event| {
-                locked(&own).take(&event);
-            });
+        let (client, _reporter) = LightClient::new(self.configs.next(), name, move |event| {
+            locked(&own).take(&event);
+        });
         self.tasks.spawn(gate::run(client, number, self.held.subscribe()));
         self.accounts.push(account);
     }
 
     /// Waits until every client from number `first` on has everything up to a revision.
     pub(crate) async fn reach(&mut self, revision: Version, limit: Duration, first: usize) -> Result<()> {
-        let (deadline, mut next_line) = (Instant::now() + limit, Instant::now() + PROGRESS);
+        let progress = Progress::new((self.accounts.len() - first) as u32);
+        self.wait(revision, Instant::now() + limit, first, progress).await
+    }
+
+    async fn wait(&mut self, revision: Version, deadline: Instant, first: usize, mut progress: Progress) -> Result<()> {
+        let clients = self.accounts.len() - first;
         loop {
-            let behind = self.accounts[first..].iter().filter(|account| locked(account).revision() < revision).count();
+            let behind = self.behind(revision, first);
+            progress.show(clients - behind);
             if behind == 0 {
                 return Ok(());
             }
             if let Some(ended) = self.tasks.try_join_next() {
                 bail!("a client ended: {ended:?}");
             }
-            let clients = self.accounts.len() - first;
             if Instant::now() > deadline {
-                let trouble =
-                    self.accounts.iter().find_map(|account| locked(account).last_trouble().map(str::to_owned));
-                let trouble = trouble.unwrap_or_else(|| "no stream was cut".to_owned());
-                bail!("{behind} of {clients} clients are not at revision {revision} after {limit:?}; {trouble}");
-            }
-            if Instant::now() > next_line {
-                next_line += PROGRESS;
-                eprintln!("  {} of {clients} clients have everything", clients - behind);
+                let limit = progress.elapsed();
+                bail!(
+                    "{behind} of {clients} clients are not at revision {revision} after {limit:.0?}; {}",
+                    self.trouble()
+                );
             }
             sleep(POLL).await;
         }
+    }
+
+    /// How many clients from number `first` on are not at a revision.
+    fn behind(&self, revision: Version, first: usize) -> usize {
+        self.accounts[first..].iter().filter(|account| locked(account).revision() < revision).count()
+    }
+
+    /// Why a stream ended, if any did.
+    fn trouble(&self) -> String {
+        let trouble = self.accounts.iter().find_map(|account| locked(account).last_trouble().map(str::to_owned));
+        trouble.unwrap_or_else(|| "no stream was cut".to_owned())
     }
 
     /// From now on, records how long each client takes until it has everything up to a revision.
@@ -165,7 +184,7 @@ impl Fleet {
     /// Cuts every connection and keeps the clients away until [`Self::release`].
     pub(crate) fn disconnect(&self) -> Result<usize> {
         self.stall(self.accounts.len());
-        sever::sever(&self.config.servers)
+        sever::sever(self.configs.servers())
     }
 
     /// All clients read again.
@@ -173,18 +192,18 @@ impl Fleet {
         self.held.send_replace(0);
     }
 
-    /// What arrived, where `last_writes` has the number of the last write of each slot and `writes` were done in all.
-    pub(crate) fn totals(&self, writes: u64, last_writes: &[u32]) -> Totals {
+    /// What arrived, where so many writes were done in all.
+    pub(crate) fn totals(&self, writes: u64) -> Totals {
         let mut totals = Totals::default();
         for account in &self.accounts {
-            locked(account).add_to(&mut totals, writes, last_writes);
+            locked(account).add_to(&mut totals, writes);
         }
         totals
     }
 
     /// Counts the bytes of messages that all clients received so far.
     pub(crate) fn received_bytes(&self) -> impl Fn() -> u64 + Send + use<> {
-        let metrics = self.config.metrics.clone();
+        let metrics = self.configs.metrics();
         move || metrics.received_bytes()
     }
 }

@@ -2,6 +2,7 @@
 //! the run.
 
 mod child;
+mod folder;
 mod meter;
 mod relay;
 
@@ -18,11 +19,10 @@ use pki::{
     Files,
     development::{Authority, Request},
 };
-use tempfile::TempDir;
 use tokio::time::sleep;
 
-pub(crate) use self::meter::Meter;
-use self::{child::Child, relay::Relay};
+use self::{child::Child, folder::Folder, relay::Relay};
+pub(crate) use self::{folder::remove_when_orphaned, meter::Meter};
 
 /// The common name of the typha's certificate.
 pub(crate) const TYPHA_CN: &str = "typha-server";
@@ -40,13 +40,20 @@ pub(crate) enum Datastore {
     Etcd,
 }
 
+impl Datastore {
+    /// Etcd where it was asked for.
+    pub(crate) fn chosen(is_etcd: bool) -> Self {
+        if is_etcd { Self::Etcd } else { Self::Embedded }
+    }
+}
+
 /// Processes, files and addresses of a run. Dropping it ends the processes and removes the files.
 pub(crate) struct Local {
     replicas: Vec<Replica>,
     _store: Child,
     /// Between the first replica and the datastore, where the run is to cut them.
     relay: Option<Relay>,
-    folder: TempDir,
+    folder: Folder,
     server_files: Files,
     /// Counts the CPU time and memory of all replicas.
     pub(crate) meter: Arc<Meter>,
@@ -69,7 +76,7 @@ struct Replica {
 impl Local {
     /// Starts a store and replicas on loopback and waits until all listen.
     pub(crate) async fn start(datastore: Datastore, replicas: u32, can_cut: bool) -> Result<Self> {
-        let folder = TempDir::with_prefix("cattail-loadtest-").context("cannot make a directory for the run")?;
+        let folder = Folder::make()?;
         let authority = Authority::new("cattail loadtest")?;
         let server_files = authority.write(folder.path(), "typha", &Request::named(TYPHA_CN))?;
         let client_files = authority.write(folder.path(), "client", &Request::named(CLIENT_CN))?;
@@ -159,6 +166,19 @@ impl Local {
     /// Fails where a typha has died, with the end of its log.
     pub(crate) fn check_alive(&mut self) -> Result<()> {
         self.replicas.iter_mut().try_for_each(|replica| replica.child.check_alive())
+    }
+
+    /// What reaches this deployment from another process.
+    pub(crate) fn options(&self) -> String {
+        let Files { cert, key, ca } = &self.client_files;
+        format!(
+            "--target {} --cert-file {} --key-file {} --ca-file {} --etcd-endpoints {}",
+            self.servers().join(","),
+            cert.display(),
+            key.display(),
+            ca.display(),
+            self.store_url
+        )
     }
 
     /// Where the processes' logs are, for messages.

@@ -1,9 +1,12 @@
-//! What the kernel says of a process: CPU time and memory, from /proc.
+//! What the kernel says of a process, CPU time and memory from /proc, and what it does for us: ends children with us.
 
-use std::fs;
+use std::{fs, io, os::unix::process::CommandExt as _, process::Command};
 
 use anyhow::{Context as _, Result};
-use nix::unistd::{SysconfVar, sysconf};
+use nix::{
+    sys::{prctl::set_pdeathsig, signal::Signal},
+    unistd::{SysconfVar, getpid, getppid, sysconf},
+};
 
 /// CPU time and memory of a process at one moment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,6 +33,32 @@ impl Usage {
     /// CPU time since an earlier reading, microseconds.
     pub(crate) fn cpu_us_since(&self, earlier: &Self) -> u64 {
         self.cpu_us.saturating_sub(earlier.cpu_us)
+    }
+}
+
+/// Has a child process killed when this one is gone, however it went. In a process group of its own, so that Ctrl-C is ours
+/// to handle.
+pub(crate) fn end_with_us(command: &mut Command) {
+    let parent = getpid();
+    let before_exec = move || {
+        set_pdeathsig(Signal::SIGKILL)?;
+        // We may have died before that call; then nobody would tell the child.
+        if getppid() == parent { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+    };
+    command.process_group(0);
+    // SAFETY: the closure only makes system calls.
+    unsafe {
+        command.pre_exec(before_exec);
+    }
+}
+
+/// Gives memory that was freed back to the kernel. What thousands of clients need for a moment when they connect would
+/// otherwise count as theirs for the rest of the run.
+pub(crate) fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it takes no pointer and may be called at any time by any thread.
+    unsafe {
+        nix::libc::malloc_trim(0);
     }
 }
 

@@ -4,7 +4,9 @@ pub(crate) mod compare;
 pub(crate) mod html;
 mod limits;
 mod machine;
+pub(crate) mod merge;
 pub(crate) mod slo;
+pub(crate) mod spread;
 mod table;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,7 +14,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use self::{machine::Machine, slo::Verdict};
-use crate::{floor::Floor, recorder::Percentiles, sampler::Sample, scenario::Scenario, stage::Findings};
+use crate::{
+    floor::Floor,
+    recorder::{Histogram, Percentiles},
+    sampler::Sample,
+    scenario::Scenario,
+    share::Part,
+    stage::Findings,
+};
 
 /// The report of one run. Field names are an interface: programs read them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,11 +63,20 @@ pub(crate) struct Report {
     /// From the beginning of a storm until a client has everything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) in_sync_ms: Option<Percentiles>,
+    /// The latencies themselves, microseconds and how often each was found: what percentiles are made of.
+    #[serde(default)]
+    pub(crate) histograms_us: Histograms,
     /// This process: where it is near a whole core, it and not the server may be the limit.
     pub(crate) harness: Harness,
     /// Plain sockets with the same bytes, right after; absent where nothing was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) floor: Option<Floor>,
+    /// Which part of a run that several processes shared; absent where this is the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) shared: Option<Part>,
+    /// Whether a signal ended the run early.
+    #[serde(default)]
+    pub(crate) is_interrupted: bool,
     /// The machine's one-minute load average when the run began.
     pub(crate) load_average: f64,
     /// Why figures here are not to be taken at their word; empty on a good day.
@@ -75,6 +93,17 @@ pub(crate) struct Report {
     pub(crate) settings: Scenario,
     /// Readings while it ran.
     pub(crate) samples: Vec<Sample>,
+}
+
+/// All latencies of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Histograms {
+    /// Of clients that read all the time.
+    pub(crate) latency: Histogram,
+    /// Of clients that were stalled or away.
+    pub(crate) stalled_latency: Histogram,
+    /// Of clients that were brought in sync.
+    pub(crate) in_sync: Histogram,
 }
 
 /// The typha processes.
@@ -125,9 +154,9 @@ impl Beginning {
 impl Report {
     /// The report of findings.
     pub(crate) fn new(beginning: Beginning, scenario: &Scenario, found: Findings, floor: Option<Floor>) -> Self {
-        let Findings { measures, totals, latency, stalled, in_sync, behind } = found;
+        let Findings { measures, is_interrupted, shared, writes, totals, latency, stalled, in_sync, behind } = found;
         let clients = f64::from(scenario.clients);
-        let updates = client_updates(scenario);
+        let updates = client_updates(scenario, writes);
         let server = measures.server.map(|server| Server {
             cpu_us_per_client_update: (updates > 0.0).then(|| server.cpu_us as f64 / updates),
             cpu_us_per_client: server.cpu_us as f64 / clients,
@@ -142,12 +171,19 @@ impl Report {
             writer_behind_ms: behind.as_secs_f64() * 1000.0,
         };
         let machine = Machine::this();
-        let some = |percentiles: Percentiles| (percentiles.count > 0).then_some(percentiles);
+        let some = |histogram: &Histogram| Some(histogram.percentiles()).filter(|percentiles| percentiles.count > 0);
+        let mut limits = limits::limits(beginning.load_average, machine.cores, server.as_ref(), &harness);
+        if is_interrupted {
+            limits.insert(
+                0,
+                format!("Interrupted after {:.0} s: figures are of the part that was run.", measures.seconds),
+            );
+        }
         Self {
             scenario: beginning.name,
             clients: scenario.clients,
             keys: scenario.keys,
-            writes: scenario.writes(),
+            writes,
             delivered: totals.delivered,
             lost: totals.lost,
             conflated: totals.conflated,
@@ -157,13 +193,16 @@ impl Report {
             upstream_age_ms: totals.upstream_age_ms,
             bytes: measures.bytes,
             seconds: measures.seconds,
-            limits: limits::limits(beginning.load_average, machine.cores, server.as_ref(), &harness),
+            limits,
             server,
-            latency_ms: latency,
-            stalled_latency_ms: some(stalled),
-            in_sync_ms: some(in_sync),
+            latency_ms: latency.percentiles(),
+            stalled_latency_ms: some(&stalled),
+            in_sync_ms: some(&in_sync),
+            histograms_us: Histograms { latency, stalled_latency: stalled, in_sync },
             harness,
             floor,
+            shared,
+            is_interrupted,
             load_average: beginning.load_average,
             slo: Vec::new(),
             machine,
@@ -182,12 +221,9 @@ impl Report {
     }
 }
 
-/// Updates times clients: of the writes, or of the snapshot where there are no writes but a storm.
-pub(crate) fn client_updates(scenario: &Scenario) -> f64 {
+/// Updates times clients: of so many writes, or of the snapshot where there are none but a storm.
+pub(crate) fn client_updates(scenario: &Scenario, writes: u64) -> f64 {
     let storm = scenario.phases.contains(&crate::scenario::Phase::Storm);
-    let updates = match scenario.writes() {
-        0 if storm => f64::from(scenario.keys),
-        writes => writes as f64,
-    };
+    let updates = if writes == 0 && storm { f64::from(scenario.keys) } else { writes as f64 };
     updates * f64::from(scenario.clients)
 }

@@ -3,24 +3,30 @@
 use anyhow::{Context as _, Result};
 
 use crate::{
-    deployment::{Deployment, FieldArgs},
+    args::RunArgs,
+    deployment::Deployment,
     floor,
-    local::Datastore,
-    report::{Beginning, Report},
+    interrupt::Interrupt,
+    report::{Beginning, Report, client_updates},
     scenario::{Phase, Scenario},
-    stage::Stage,
+    share::Shared,
+    stage::{Findings, Stage},
 };
 
 /// Runs a scenario and its floor.
-pub(crate) async fn run(name: &str, scenario: &Scenario, field: &FieldArgs, datastore: Datastore) -> Result<Report> {
+pub(crate) async fn run(name: &str, scenario: &Scenario, args: &RunArgs, interrupt: &mut Interrupt) -> Result<Report> {
     let beginning = Beginning::now(name)?;
-    let deployment = Deployment::start(scenario, field, datastore).await?;
-    let stage = Stage::set(scenario, deployment).await?;
-    let found = Box::pin(stage.play()).await?;
-    let floor = match floor_of(scenario, found.measures.bytes) {
+    let shared = args.field.share.map(|share| Shared::new(share, scenario.clone())).transpose()?;
+    let part = shared.as_ref().map_or_else(|| scenario.clone(), Shared::part);
+    let scenario = &part;
+    let deployment = Deployment::start(scenario, &args.field, args.datastore());
+    let starting = async { Stage::set(scenario, shared.as_ref(), deployment.await?).await };
+    let stage = Box::pin(interrupt.or(starting)).await.context("interrupted before anything was done")??;
+    let found = Box::pin(stage.play(interrupt)).await?;
+    let floor = match floor_of(scenario, &found).filter(|_| !args.no_floor) {
         Some(plan) => {
             eprintln!("Running the floor ...");
-            Some(floor::run(&plan).await.context("the floor")?)
+            interrupt.or(floor::run(&plan)).await.transpose().context("the floor")?
         }
         None => None,
     };
@@ -28,21 +34,21 @@ pub(crate) async fn run(name: &str, scenario: &Scenario, field: &FieldArgs, data
 }
 
 /// The same bytes at the same times to the same number of clients; `None` where the run is not a sending of bytes.
-fn floor_of(scenario: &Scenario, bytes: u64) -> Option<floor::Plan> {
+fn floor_of(scenario: &Scenario, found: &Findings) -> Option<floor::Plan> {
     let storms = scenario.phases.contains(&Phase::Storm);
-    let frames = match scenario.transactions() {
+    let frames = match found.writes / u64::from(scenario.transaction) {
         0 if storms => 1,
         0 => return None,
         transactions => transactions,
     };
-    let frame_bytes = (bytes / frames / u64::from(scenario.clients)) as usize;
-    let updates = crate::report::client_updates(scenario);
-    Some(floor::Plan {
+    // Processes that share a run would measure each other's floors.
+    let is_whole = !found.is_interrupted && found.shared.is_none();
+    is_whole.then(|| floor::Plan {
         clients: scenario.clients,
         frames,
         rate: scenario.rate,
         burst: scenario.burst,
-        frame_bytes,
-        updates,
+        frame_bytes: (found.measures.bytes / frames / u64::from(scenario.clients)) as usize,
+        updates: client_updates(scenario, found.writes),
     })
 }

@@ -16,6 +16,7 @@ const SCENARIOS: &[(&str, &str)] = &[
     ("fanout", include_str!("../scenarios/fanout.yaml")),
     ("burst", include_str!("../scenarios/burst.yaml")),
     ("snapshot", include_str!("../scenarios/snapshot.yaml")),
+    ("storm", include_str!("../scenarios/storm.yaml")),
     ("reconnect", include_str!("../scenarios/reconnect.yaml")),
     ("beyond", include_str!("../scenarios/beyond.yaml")),
     ("stalled", include_str!("../scenarios/stalled.yaml")),
@@ -52,12 +53,22 @@ pub(crate) struct Scenario {
     /// What is written.
     #[serde(default)]
     pub(crate) content: Content,
+    /// Whether clients that come back resume their TLS sessions, each its own, as felix does.
+    #[serde(default)]
+    pub(crate) tls_resumption: bool,
+    /// Whether clients take what typha sends compressed with zstd, as felix does.
+    #[serde(default = "yes")]
+    pub(crate) zstd: bool,
     /// What happens, one after the other.
     pub(crate) phases: Vec<Phase>,
 }
 
 const fn one() -> u32 {
     1
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// The most keys that one transaction may write: etcd's default limit of operations.

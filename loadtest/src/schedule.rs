@@ -29,6 +29,14 @@ impl Schedule {
         let group = index / self.burst;
         self.start + Duration::from_nanos((self.interval.as_nanos() as u64).saturating_mul(group))
     }
+
+    /// How many actions are intended for now or earlier.
+    pub(crate) fn due(&self, now: Instant) -> u64 {
+        match now.checked_duration_since(self.start) {
+            Some(elapsed) => (elapsed.as_nanos() / self.interval.as_nanos().max(1)) as u64 * self.burst + self.burst,
+            None => 0,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -44,5 +52,6 @@ mod tests {
         assert_eq!(bursts.intended(19), start);
         assert_eq!(bursts.intended(20), start + Duration::from_secs(2));
         assert_eq!(bursts.intended(100), steady.intended(100));
+        assert_eq!((bursts.due(start), bursts.due(bursts.intended(20)), steady.due(steady.intended(7))), (20, 40, 8));
     }
 }

@@ -8,18 +8,22 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context as _, Result, bail};
 use datastore_adapters::{EtcdStore, Write};
 use model::Version;
-use tokio::time::Instant;
 
 use self::measured::{Measured, Measures};
 use crate::{
     deployment::Deployment,
-    fleet::{Fleet, Recorders, Totals},
+    fleet::{Configs, Fleet, Recorders, Totals},
+    interrupt::Interrupt,
     process::Usage,
-    recorder::Percentiles,
+    recorder::Histogram,
     scenario::{Phase, Scenario},
+    share::{Meeting, Part, Shared},
     workload::Workload,
     writer::{Writer, Written, write_all},
 };
+
+/// Time for the other processes of a run that is shared to get everything too.
+const LEAVE_LIMIT: Duration = Duration::from_mins(2);
 
 /// A run.
 pub(crate) struct Stage<'a> {
@@ -30,6 +34,8 @@ pub(crate) struct Stage<'a> {
     workload: Arc<Workload>,
     recorders: Arc<Recorders>,
     fleet: Fleet,
+    /// Where the processes of a run that is shared meet.
+    meeting: Option<Meeting>,
     writer: Writer,
     /// Set when the writer has finished.
     written: Option<Written>,
@@ -47,33 +53,38 @@ pub(crate) struct Stage<'a> {
 /// What a run found.
 pub(crate) struct Findings {
     pub(crate) measures: Measures,
+    /// Whether it was ended early by a signal.
+    pub(crate) is_interrupted: bool,
+    /// Which part of a run this was.
+    pub(crate) shared: Option<Part>,
+    /// Keys that were written.
+    pub(crate) writes: u64,
     pub(crate) totals: Totals,
     /// Of clients that read all the time.
-    pub(crate) latency: Percentiles,
+    pub(crate) latency: Histogram,
     /// Of clients that did not.
-    pub(crate) stalled: Percentiles,
+    pub(crate) stalled: Histogram,
     /// Of clients that were brought in sync.
-    pub(crate) in_sync: Percentiles,
+    pub(crate) in_sync: Histogram,
     /// How late the writer ever was.
     pub(crate) behind: Duration,
 }
 
 impl<'a> Stage<'a> {
-    /// Makes everything ready for the first phase: the keys exist, no client does.
-    pub(crate) async fn set(scenario: &'a Scenario, deployment: Deployment) -> Result<Self> {
-        let workload = Workload::new(scenario.content, scenario.keys, scenario.transaction, Instant::now());
-        let (workload, recorders) = (Arc::new(workload), Arc::new(Recorders::new()?));
+    /// Makes everything ready but the keys.
+    ///
+    /// Of a run that is shared, this process does its part.
+    pub(crate) async fn set(scenario: &'a Scenario, shared: Option<&Shared>, deployment: Deployment) -> Result<Self> {
+        let workload = Arc::new(Workload::new(scenario.content, scenario.keys, scenario.transaction));
+        let recorders = Arc::new(Recorders::default());
         let store = match deployment.etcd() {
             Some(etcd) => Some(EtcdStore::connect(etcd).await?),
             None => None,
         };
-        // Whatever there is will do where nothing can be written.
-        let revision = match &store {
-            Some(store) => write_all(store, workload.seed()).await.context("cannot write the keys to begin with")?,
-            None => 1,
-        };
-        let fleet = Fleet::new(deployment.client_config()?, &workload, &recorders);
-        let server_before = deployment.meter().map(|meter| meter.usage()).transpose()?;
+        let (servers, tls) = deployment.clients()?;
+        let first = shared.map_or(0, Shared::first_client);
+        let fleet = Fleet::new(Configs::new(servers, tls, scenario), first, &workload, &recorders);
+        let meeting = shared.zip(store.clone()).map(|(shared, store)| shared.meeting(store, workload.clock()));
         Ok(Self {
             scenario,
             deployment,
@@ -81,33 +92,37 @@ impl<'a> Stage<'a> {
             workload,
             recorders,
             fleet,
+            meeting,
             writer: Writer::default(),
             written: None,
-            revision,
+            // Whatever there is will do where nothing can be written.
+            revision: 1,
             held: 0,
-            server_before,
+            server_before: None,
             own_before: Usage::own()?,
             measured: None,
         })
     }
 
-    /// Runs the phases and tidies up after those that began, whatever became of them.
-    pub(crate) async fn play(mut self) -> Result<Findings> {
+    /// Runs the phases and tidies up after those that began, whatever became of them. A run that is interrupted is
+    /// brought to a good end early; interrupted again, it is left.
+    pub(crate) async fn play(mut self, interrupt: &mut Interrupt) -> Result<Findings> {
         let mut begun: Vec<Phase> = Vec::new();
-        let played = tokio::select! {
-            played = self.run_all(&mut begun) => played,
-            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+        let played = match interrupt.or(self.run_all(&mut begun)).await {
+            Some(played) => played.map(|()| false),
+            None => interrupt.or(self.wind_up()).await.unwrap_or_else(|| bail!("interrupted")).map(|()| true),
         };
         let found = match played {
-            Ok(()) => self.findings().await,
+            Ok(is_interrupted) => self.findings(is_interrupted).await,
             Err(error) => Err(error),
         };
         begun.iter().rev().for_each(|phase| self.cleanup(*phase));
-        self.tidy().await?;
+        self.tidy(interrupt).await?;
         found
     }
 
     async fn run_all(&mut self, begun: &mut Vec<Phase>) -> Result<()> {
+        self.seed().await.context("cannot write the keys to begin with")?;
         for phase in &self.scenario.phases {
             eprintln!("{}", phases::announce(*phase, self.scenario));
             begun.push(*phase);
@@ -117,28 +132,68 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    async fn findings(&mut self) -> Result<Findings> {
+    /// Writes what exists before the clients do.
+    async fn seed(&mut self) -> Result<()> {
+        if let Some(store) = self.store.as_ref().filter(|_| self.leads()) {
+            eprintln!("Writing {} keys ...", self.scenario.keys);
+            self.revision = write_all(store, self.workload.seed()).await?;
+        }
+        self.server_before = self.deployment.meter().map(|meter| meter.usage()).transpose()?;
+        Ok(())
+    }
+
+    /// Whether this process writes.
+    fn leads(&self) -> bool {
+        self.meeting.as_ref().is_none_or(|meeting| meeting.share().leads())
+    }
+
+    /// Writes no more, and waits for what was written: the part of the run that was done is a run.
+    async fn wind_up(&mut self) -> Result<()> {
+        if self.measured.is_none() {
+            bail!("interrupted before anything was measured");
+        }
+        if !self.leads() {
+            bail!("interrupted; only the share that writes can end a run early");
+        }
+        eprintln!("Interrupted: bringing the run to its end ... (again to leave it)");
+        self.writer.stop();
+        self.fleet.release();
+        self.held = 0;
+        self.run(Phase::Arrive).await
+    }
+
+    async fn findings(&mut self, is_interrupted: bool) -> Result<Findings> {
         let Some(measured) = self.measured.take() else { bail!("no phase began to measure") };
         let measures = measured.end(self).await?;
-        let written = self.written.clone().unwrap_or_default();
+        let written = self.written.unwrap_or_default();
         Ok(Findings {
             measures,
-            totals: self.fleet.totals(self.scenario.writes(), &written.last_writes),
-            latency: self.recorders.latency.percentiles(),
-            stalled: self.recorders.stalled.percentiles(),
-            in_sync: self.recorders.in_sync.percentiles(),
+            is_interrupted,
+            shared: self.meeting.as_ref().map(Into::into),
+            writes: written.writes,
+            totals: self.fleet.totals(written.writes),
+            latency: self.recorders.latency.histogram(),
+            stalled: self.recorders.stalled.histogram(),
+            in_sync: self.recorders.in_sync.histogram(),
             behind: written.behind,
         })
     }
 
     /// Leaves a datastore in the field as it was found. A local one ends with the run.
-    async fn tidy(&self) -> Result<()> {
-        let (Deployment::Field(_), Some(store)) = (&self.deployment, &self.store) else { return Ok(()) };
+    async fn tidy(&self, interrupt: &mut Interrupt) -> Result<()> {
+        const LEFT: &str = "keys named loadtest-* are left behind; delete them";
+        if let Some(meeting) = &self.meeting {
+            interrupt.or(meeting.leave(LEAVE_LIMIT)).await.context("interrupted").flatten().context(LEFT)?;
+        }
+        let (Deployment::Field(_), Some(store), true) = (&self.deployment, &self.store, self.leads()) else {
+            return Ok(());
+        };
         eprintln!("Deleting what was written ...");
         let keys = self.workload.seed().map(|write| match write {
             Write::Put(key, _) | Write::Delete(key) => Write::Delete(key),
         });
-        write_all(store, keys).await.context("keys named loadtest-* are left behind; delete them")?;
+        let keys = keys.chain(self.meeting.iter().flat_map(Meeting::traces));
+        interrupt.or(write_all(store, keys)).await.context("interrupted").flatten().context(LEFT)?;
         Ok(())
     }
 }

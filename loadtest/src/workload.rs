@@ -2,7 +2,7 @@
 //!
 //! Writes are numbered from 1 and go round robin over slots. A value carries its number and its intended time, so that
 //! whoever receives it needs no other record to know how late it is and what it replaces; a deletion's are computed
-//! from the key, whose name is used once. No clock is read here, and nothing is sent.
+//! from the key, whose name is used once. Nothing is sent here.
 
 mod churn;
 mod sets;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 pub(crate) use self::stamp::Stamp;
-use crate::schedule::Schedule;
+use crate::{clock::Clock, schedule::Schedule};
 
 /// Writes go round robin over this many slots at most, so that each client's account of them stays small.
 pub(crate) const SLOTS_MAX: u32 = 1000;
@@ -39,33 +39,31 @@ pub(crate) struct Workload {
     keys: u32,
     /// Writes in each transaction.
     transaction: u32,
-    /// What intended times count from.
-    epoch: Instant,
+    /// Tells intended times in a way that other processes understand.
+    clock: Clock,
     /// Set when writing begins.
     schedule: OnceLock<Schedule>,
 }
 
-/// What a client received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Arrival {
-    pub(crate) slot: u32,
-    pub(crate) stamp: Stamp,
-}
-
 impl Workload {
     /// Nothing is written yet.
-    pub(crate) fn new(content: Content, keys: u32, transaction: u32, epoch: Instant) -> Self {
-        Self { content, keys, transaction, epoch, schedule: OnceLock::new() }
+    pub(crate) fn new(content: Content, keys: u32, transaction: u32) -> Self {
+        Self { content, keys, transaction, clock: Clock::now(), schedule: OnceLock::new() }
     }
 
-    /// What intended times count from.
-    pub(crate) fn epoch(&self) -> Instant {
-        self.epoch
+    /// What intended times are told by.
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// Fixes when writes are intended; the first caller decides.
     pub(crate) fn begin(&self, schedule: Schedule) -> Schedule {
         *self.schedule.get_or_init(|| schedule)
+    }
+
+    /// How many writes are intended for now or earlier.
+    pub(crate) fn due(&self, now: Instant) -> u64 {
+        self.schedule.get().map_or(0, |schedule| schedule.due(now) * u64::from(self.transaction))
     }
 
     /// How many slots are written in turn.
@@ -81,47 +79,51 @@ impl Workload {
         })
     }
 
-    /// The write of this number and the slot that it is of.
-    pub(crate) fn write(&self, number: u32, intended: Duration) -> (u32, Write) {
-        let (slot, visit) = ((number - 1) % self.slots(), (number - 1) / self.slots());
-        let stamp = Stamp { number, intended };
-        let write = match self.content {
+    /// The write of this number.
+    pub(crate) fn write(&self, number: u32, intended: Duration) -> Write {
+        let (slot, stamp) = (self.slot(number), Stamp { number, intended });
+        match self.content {
             Content::Sets => Write::Put(sets::key(slot), sets::value(slot, stamp)),
-            Content::Churn => churn::write(slot, visit, stamp),
-        };
-        (slot, write)
+            Content::Churn => churn::write(slot, (number - 1) / self.slots(), stamp),
+        }
+    }
+
+    /// The key of the write of this number; `None` for 0.
+    pub(crate) fn key(&self, number: u32) -> Option<Key> {
+        let (Write::Put(key, _) | Write::Delete(key)) = (number > 0).then(|| self.write(number, Duration::ZERO))?;
+        Some(key)
     }
 
     /// Which write an entry is of; `None` for what is not of this run.
-    pub(crate) fn read(&self, key: &str, value: Option<&[u8]>) -> Option<Arrival> {
+    pub(crate) fn read(&self, key: &str, value: Option<&[u8]>) -> Option<Stamp> {
+        let is_ours = |slot: &u32| *slot < self.slots();
         match (self.content, value) {
             (Content::Sets, value) => {
-                let slot = sets::index(key).filter(|index| *index < self.slots())?;
-                Some(Arrival { slot, stamp: stamp::read(value?)? })
+                sets::index(key).filter(is_ours)?;
+                stamp::read(value?)
             }
             (Content::Churn, Some(value)) => {
-                let slot = churn::slot(key).filter(|slot| *slot < self.slots())?;
-                Some(Arrival { slot, stamp: stamp::read(value)? })
+                churn::slot(key).filter(is_ours)?;
+                stamp::read(value)
             }
             (Content::Churn, None) => {
-                let (slot, visit) = churn::deletion(key).filter(|(slot, _)| *slot < self.slots())?;
+                let (slot, visit) = churn::deletion(key).filter(|(slot, _)| is_ours(slot))?;
                 let number = visit * self.slots() + slot + 1;
                 let transaction = u64::from((number - 1) / self.transaction);
-                let intended = self.schedule.get()?.intended(transaction).duration_since(self.epoch);
-                Some(Arrival { slot, stamp: Stamp { number, intended } })
+                let intended = self.clock.since_unix(self.schedule.get()?.intended(transaction));
+                Some(Stamp { number, intended })
             }
         }
     }
 
-    /// Writes of a slot between two others that no later write stands for, because their key is not written again:
-    /// each must arrive itself.
-    pub(crate) fn irreplaceable(&self, slot: u32, after: u32, before: u32) -> impl Iterator<Item = u32> {
-        let first_visit = if after == 0 { 0 } else { (after - 1) / self.slots() + 1 };
-        let visits = first_visit..(before.max(1) - 1) / self.slots();
-        let content = self.content;
-        visits
-            .filter(move |visit| content == Content::Churn && churn::is_deletion(slot, *visit))
-            .map(move |visit| visit * self.slots() + slot + 1)
+    /// The slot that a write is of.
+    pub(crate) fn slot(&self, number: u32) -> u32 {
+        (number - 1) % self.slots()
+    }
+
+    /// Whether no later write stands for this one, because its key is not written again: it must arrive itself.
+    pub(crate) fn is_irreplaceable(&self, number: u32) -> bool {
+        self.content == Content::Churn && churn::is_deletion(self.slot(number), (number - 1) / self.slots())
     }
 }
 

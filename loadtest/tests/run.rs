@@ -33,7 +33,7 @@ fn run(args: &[&str]) -> (String, Value, TempDir) {
 #[test]
 fn a_small_fanout_accounts_for_every_update() {
     let args = ["fanout", "--clients", "5", "--keys", "50", "--rate", "20", "--transaction", "2", "--seconds", "1"];
-    let (out, report, folder) = run(&args);
+    let (out, report, folder) = run(&[&args[..], &["--zstd", "false"]].concat());
     assert_eq!(report["scenario"], "fanout");
     assert_eq!((&report["clients"], &report["keys"], &report["writes"]), (&json!(5), &json!(50), &json!(40)));
     assert_eq!(report["cut"], 0, "{report:#}");
@@ -114,17 +114,81 @@ fn a_rolling_restart_moves_clients_and_loses_nothing() {
 
 #[test]
 fn a_storm_is_timed_for_every_client() {
-    let (_, report, _) = run(&["snapshot", "--clients", "10", "--keys", "500"]);
+    let (_, report, _) = run(&["snapshot", "--clients", "10", "--keys", "500", "--zstd", "false"]);
     assert_eq!((&report["snapshots"], &report["in_sync_ms"]["count"]), (&json!(10), &json!(10)), "{report:#}");
     assert!(report["bytes"].as_u64().unwrap() > 10 * 500 * 300, "{report:#}");
+}
+
+#[test]
+fn a_burst_is_intended_for_one_moment() {
+    let (_, report, _) = run(&["burst", "--clients", "3", "--keys", "100", "--seconds", "4"]);
+    assert_eq!(report["writes"], 20 * 50, "{report:#}");
+    let arrived = report["delivered"].as_u64().unwrap() + report["conflated"].as_u64().unwrap();
+    assert_eq!(arrived, 20 * 50 * 3, "{report:#}");
+}
+
+#[test]
+fn clients_that_were_away_for_too_long_begin_anew() {
+    let (_, report, _) = run(&["beyond", "--clients", "3", "--keys", "50", "--seconds", "1"]);
+    assert_eq!((&report["cut"], &report["in_sync_ms"]["count"]), (&json!(3), &json!(3)), "{report:#}");
+    assert_eq!((&report["snapshots"], &report["resumes"]), (&json!(6), &json!(0)), "{report:#}");
+}
+
+/// A scenario of ours with other phases.
+fn run_shortened(name: &str, from: &str, to: &str, args: &[&str]) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(format!("{}/scenarios/{name}.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    assert!(text.contains(from), "{text}");
+    let file = folder.path().join(format!("{name}.yaml"));
+    std::fs::write(&file, text.replace(from, to)).unwrap();
+    let (_, report, _) = run(&[&[file.to_str().unwrap()], args].concat());
+    report
+}
+
+#[test]
+fn silence_costs_memory_and_no_updates() {
+    let report = run_shortened("idle", "pause: 10", "pause: 1", &["--clients", "20", "--keys", "10"]);
+    assert_eq!((&report["writes"], &report["delivered"], &report["cut"]), (&json!(0), &json!(0), &json!(0)));
+    assert!(report.pointer("/server/rss_kb_per_client").is_some() && report.get("floor").is_none(), "{report:#}");
+    assert!(report["harness"]["rss_kb_per_client"].as_f64().unwrap() > 0.0, "{report:#}");
+}
+
+#[test]
+fn a_soak_is_churn_for_as_long_as_one_likes() {
+    let (_, report, _) = run(&["soak", "--clients", "3", "--keys", "40", "--seconds", "2", "--no-floor"]);
+    assert!(report.get("floor").is_none(), "{report:#}");
+    assert_eq!((&report["settings"]["content"], &report["writes"]), (&json!("churn"), &json!(20)), "{report:#}");
+}
+
+#[test]
+fn runs_of_the_same_are_held_against_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("out.json").display().to_string();
+    let small = ["run", "fanout", "--clients", "2", "--keys", "10", "--seconds", "0.5", "--repeat", "2"];
+    let output = loadtest(&[&small[..], &["--json", &file]].concat());
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && out.contains("2 runs of fanout"), "{out}");
+    assert!(folder.path().join("out-1.json").is_file() && folder.path().join("out-2.json").is_file());
 }
 
 #[test]
 fn scenarios_are_listed() {
     let output = loadtest(&["run", "--list"]);
     let out = String::from_utf8_lossy(&output.stdout);
-    for name in ["fanout", "burst", "snapshot", "reconnect", "stalled", "churn", "rolling", "partition", "idle", "soak"]
-    {
+    for name in [
+        "fanout",
+        "burst",
+        "snapshot",
+        "storm",
+        "reconnect",
+        "beyond",
+        "stalled",
+        "churn",
+        "rolling",
+        "partition",
+        "idle",
+        "soak",
+    ] {
         assert!(out.lines().any(|line| line.starts_with(name)), "{name} in {out}");
     }
 }

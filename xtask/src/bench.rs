@@ -1,10 +1,13 @@
-//! `cargo xtask bench`: our typha under load and, if asked, the real Calico Typha beside it, on the same machine, one after
-//! the other. Builds and starts the load programs and sets their reports side by side; measures nothing itself.
+//! `cargo xtask bench`: our typha under load, against its targets, as it grows, or beside the real Calico Typha on the same
+//! machine. Builds and starts the load programs and puts their reports into tables; measures nothing itself.
 
 mod case;
+mod growth;
+mod markdown;
 mod ours;
 mod peer;
 mod table;
+mod targets;
 
 use std::{
     fs,
@@ -27,6 +30,12 @@ const QUIET_LOAD_PER_CORE: f64 = 0.5;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
+    /// Hold typha against its targets and print the table; takes about ten minutes
+    #[arg(long, conflicts_with_all = ["peer", "growth", "cases"])]
+    targets: bool,
+    /// Show what more clients and more keys cost; takes some minutes
+    #[arg(long, conflicts_with_all = ["peer", "cases"])]
+    growth: bool,
     /// Whom to measure beside us
     #[arg(long, value_enum)]
     peer: Option<Peer>,
@@ -36,10 +45,13 @@ pub(crate) struct Options {
     /// How long writes go on, where there are any [default: what the scenario says]
     #[arg(long, value_name = "S")]
     seconds: Option<f64>,
-    /// Only these cases
+    /// What it costs with more clients and with more keys
+    #[arg(long, conflicts_with_all = ["peer", "cases"])]
+    growth: bool,
+    /// Only these cases; without cases, --peer and --growth: the table of targets
     #[arg(value_name = "CASE", value_parser = case::names())]
     cases: Vec<String>,
-    /// Write both sides' reports as JSON here
+    /// Write the reports as JSON here
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -58,11 +70,17 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     };
     let ours = Ours::build()?;
     say_whether_quiet()?;
+    if options.targets {
+        return targets::run(&ours, options);
+    }
+    if options.growth {
+        return growth::run(&ours, options);
+    }
     let (mut found, mut all_well) = (Vec::new(), true);
     for case in CASES.iter().filter(|case| options.cases.is_empty() || options.cases.iter().any(|n| n == case.name)) {
         eprintln!("==> {}: Cattail", case.name);
         let mine = ours.measure(case, options);
-        let theirs = calico.as_ref().map(|calico| {
+        let theirs = calico.map(|calico| {
             eprintln!("==> {}: Calico", case.name);
             calico.measure(mine.as_ref().ok())
         });
@@ -74,10 +92,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
             "calico": theirs.as_ref().map(as_json),
         }));
     }
-    if let Some(file) = &options.json {
-        write(file, &json!({ "cases": found }))?;
-    }
-    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    (json!({ "cases": found }), all_well)
 }
 
 fn as_json(side: &Result<Value>) -> Value {
@@ -99,6 +114,11 @@ fn say_whether_quiet() -> Result<()> {
     }
     println!();
     Ok(())
+}
+
+/// What one would type to do a run by hand.
+fn shell_line(scenario: &str, options: &[&str]) -> String {
+    format!("loadtest run {scenario} --etcd {}", options.join(" "))
 }
 
 /// Where runs keep their files, the datastore's included: in memory where there is such a place, so that no disk is measured.

@@ -1,15 +1,16 @@
 //! A deployment in the field: addresses, certificates, and what may be done to it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use datastore_adapters::EtcdConfig;
-use felix_client::sync::Config;
 use pki::{Files, Peers};
+use rustls::ClientConfig;
 
 use crate::{
     scenario::{Overrides, Phase, Scenario},
+    share::Share,
     workload::Content,
 };
 
@@ -49,6 +50,9 @@ pub(crate) struct FieldArgs {
     /// The key of that certificate
     #[arg(long, value_name = "FILE", requires = "etcd_cert_file")]
     pub(super) etcd_key_file: Option<PathBuf>,
+    /// Share the run with other processes: this one takes part I of N, each is started with the same options but this
+    #[arg(long, value_name = "I/N", requires_all = ["target", "etcd_endpoints"])]
+    pub(crate) share: Option<Share>,
     /// Do not ask before writing to a deployment in the field
     #[arg(long, requires = "target")]
     pub(super) yes: bool,
@@ -58,6 +62,11 @@ impl FieldArgs {
     /// Whether no deployment was named.
     pub(crate) fn is_local(&self) -> bool {
         self.target.is_empty()
+    }
+
+    /// How many replicas were named.
+    pub(crate) fn targets(&self) -> u32 {
+        self.target.len() as u32
     }
 
     /// Lowers what was not asked for to what does no harm.
@@ -85,15 +94,14 @@ impl FieldArgs {
         Ok(())
     }
 
-    pub(super) fn client_config(&self) -> Result<Config> {
+    pub(super) fn client_tls(&self) -> Result<ClientConfig> {
         let file = |file: &Option<PathBuf>, flag: &str| file.clone().with_context(|| format!("{flag} is missing"));
         let files = Files {
             cert: file(&self.cert_file, "--cert-file")?,
             key: file(&self.key_file, "--key-file")?,
             ca: file(&self.ca_file, "--ca-file")?,
         };
-        let tls = pki::load_client(&files, &Peers::common_name(&self.typha_cn))?;
-        Ok(Config::new(self.target.clone(), Arc::new(tls)))
+        Ok(pki::load_client(&files, &Peers::common_name(&self.typha_cn))?)
     }
 
     pub(super) fn etcd(&self) -> Option<EtcdConfig> {

@@ -1,4 +1,7 @@
 //! What one client received: every update is delivered, conflated into a later one of its key, or lost.
+//!
+//! Writes are numbered, and typha hands them out in their order but for snapshots; therefore the highest number and one
+//! bit for each slot say which of the last writes arrived, in a hundredth of the memory that their numbers would take.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,10 +9,10 @@ use felix_client::sync::{LightEvent, Mode};
 use model::Version;
 use tokio::time::Instant;
 
-use super::{Recorders, Totals};
+use super::{Recorders, Totals, slots::Slots};
 use crate::{
     recorder::Recorder,
-    workload::{Arrival, Workload},
+    workload::{Stamp, Workload},
 };
 
 /// The account of one client.
@@ -26,9 +29,11 @@ pub(super) struct Account {
     revision: Version,
     /// What the client is to reach, and since when.
     goal: Option<(Version, Instant)>,
-    /// The last write received of each slot; 0 before any.
-    last_writes: Vec<u32>,
-    /// Writes that others of their slot overtook and no other stands for.
+    /// The highest number received; 0 before any.
+    newest: u32,
+    /// Of each slot, whether its last write up to `newest` arrived itself.
+    arrived: Slots,
+    /// Writes below `newest` that have not arrived and that no other stands for.
     owed: Vec<u32>,
     /// Intended times of writes that await their checkpoint.
     pending: Vec<Duration>,
@@ -42,7 +47,7 @@ pub(super) struct Account {
 impl Account {
     /// Nothing received yet.
     pub(super) fn new(number: usize, workload: Arc<Workload>, recorders: Arc<Recorders>) -> Self {
-        let last_writes = vec![0; workload.slots() as usize];
+        let arrived = Slots::all(workload.slots());
         Self {
             number,
             workload,
@@ -51,7 +56,8 @@ impl Account {
             in_snapshot: true,
             revision: 0,
             goal: None,
-            last_writes,
+            newest: 0,
+            arrived,
             owed: Vec::new(),
             pending: Vec::new(),
             upstream_age: Duration::ZERO,
@@ -80,8 +86,8 @@ impl Account {
         match event {
             LightEvent::Connected { mode, .. } => self.connected(*mode),
             LightEvent::Entry { key, value, .. } => {
-                if let Some(arrival) = self.workload.read(key, value.map(|value| &**value)) {
-                    self.arrived(arrival);
+                if let Some(stamp) = self.workload.read(key, value.map(|value| &**value)) {
+                    self.arrived(stamp);
                 }
             }
             LightEvent::Checkpoint { revision, upstream_age, in_sync } => {
@@ -109,15 +115,19 @@ impl Account {
         }
     }
 
-    fn arrived(&mut self, Arrival { slot, stamp }: Arrival) {
-        let Some(last) = self.last_writes.get_mut(slot as usize) else { return };
-        if stamp.number > *last {
-            if !self.in_snapshot {
-                self.owed.extend(self.workload.irreplaceable(slot, *last, stamp.number));
-            }
-            *last = stamp.number;
-        } else if let Some(found) = self.owed.iter().position(|number| *number == stamp.number) {
+    fn arrived(&mut self, stamp: Stamp) {
+        let number = stamp.number;
+        if number > self.newest {
+            (self.newest + 1..number).for_each(|skipped| self.skip(skipped));
+            self.newest = number;
+            self.arrived.set(self.workload.slot(number), true);
+        } else if let Some(found) = self.owed.iter().position(|owed| *owed == number) {
             self.owed.swap_remove(found);
+            if self.is_last(number) {
+                self.arrived.set(self.workload.slot(number), true);
+            }
+        } else if number > 0 && self.is_last(number) && !self.arrived.get(self.workload.slot(number)) {
+            self.arrived.set(self.workload.slot(number), true);
         } else {
             // Repeated after a reconnect, or from before the run.
             return;
@@ -126,10 +136,24 @@ impl Account {
         self.pending.push(stamp.intended);
     }
 
+    /// Notes that a later write came before this one.
+    fn skip(&mut self, number: u32) {
+        self.arrived.set(self.workload.slot(number), false);
+        // A snapshot says what is; what is not in it needs no deletion.
+        if !self.in_snapshot && self.workload.is_irreplaceable(number) {
+            self.owed.push(number);
+        }
+    }
+
+    /// Whether no later write up to the newest is of the same slot.
+    fn is_last(&self, number: u32) -> bool {
+        u64::from(number) + u64::from(self.workload.slots()) > u64::from(self.newest)
+    }
+
     fn checkpoint(&mut self, revision: Version) {
         self.revision = revision;
         self.in_snapshot = false;
-        let now = self.workload.epoch().elapsed();
+        let now = self.workload.clock().since_unix(Instant::now());
         let recorder: &Recorder = if self.is_stalled { &self.recorders.stalled } else { &self.recorders.latency };
         for intended in self.pending.drain(..) {
             recorder.record(self.number, now.saturating_sub(intended));
@@ -139,17 +163,11 @@ impl Account {
         }
     }
 
-    /// Adds this client's part to what all clients received.
-    pub(super) fn add_to(&self, totals: &mut Totals, writes: u64, last_writes: &[u32]) {
-        let mut lost = self.owed.len() as u64;
-        for (slot, (have, want)) in (0_u32..).zip(self.last_writes.iter().zip(last_writes)) {
-            // A slot that is not at its last write has lost at least that one; a later one stands for the others,
-            // unless each is of a key of its own.
-            if have < want {
-                lost += 1 + self.workload.irreplaceable(slot, *have, *want).count() as u64;
-            }
-        }
-        let missing = writes.saturating_sub(self.totals.delivered);
+    /// Adds this client's part to what all clients received of so many writes.
+    pub(super) fn add_to(&self, totals: &mut Totals, writes: u64) {
+        let lost = (1..=writes as u32).rev().take_while(|number| self.may_be_lost(*number, writes));
+        let lost = lost.filter(|number| self.is_lost(*number, writes)).count() + self.owed.len();
+        let (lost, missing) = (lost as u64, writes.saturating_sub(self.totals.delivered));
         totals.delivered += self.totals.delivered;
         totals.lost += lost;
         totals.conflated += missing.saturating_sub(lost);
@@ -157,6 +175,20 @@ impl Account {
         totals.resumes += self.totals.resumes;
         totals.snapshots += self.totals.snapshots;
         totals.upstream_age_ms = totals.upstream_age_ms.max(self.upstream_age.as_millis() as u64);
+    }
+
+    /// Whether it is among the last of all slots, or later than whatever arrived.
+    fn may_be_lost(&self, number: u32, writes: u64) -> bool {
+        number > self.newest || u64::from(number) + u64::from(self.workload.slots()) > writes
+    }
+
+    /// Whether it has not arrived and no later one stands for it. Those that are owed are counted by themselves.
+    fn is_lost(&self, number: u32, writes: u64) -> bool {
+        let is_last = u64::from(number) + u64::from(self.workload.slots()) > writes;
+        if number > self.newest {
+            return is_last || self.workload.is_irreplaceable(number);
+        }
+        is_last && !self.arrived.get(self.workload.slot(number)) && !self.owed.contains(&number)
     }
 }
 

@@ -15,7 +15,11 @@ use tokio::{
 };
 
 use super::{Floor, Plan};
-use crate::{process::Usage, recorder::Recorder, schedule::Schedule};
+use crate::{
+    process::{self, Usage},
+    recorder::Recorder,
+    schedule::Schedule,
+};
 
 /// Bytes of the intended time at the head of a frame's payload.
 const STAMP_BYTES: usize = 8;
@@ -40,7 +44,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Floor> {
     let (child, port) = start(plan.clients).await?;
     let pid = child.0.id();
     let mut control = connect(port).await?;
-    let recorder = Arc::new(Recorder::new()?);
+    let recorder = Arc::new(Recorder::default());
     let epoch = Instant::now();
     let payload_bytes = plan.frame_bytes.max(STAMP_BYTES + 4) - 4;
     let mut clients = JoinSet::new();
@@ -60,13 +64,14 @@ pub(crate) async fn run(plan: &Plan) -> Result<Floor> {
     });
     drained.await.context("the floor's clients did not get all frames")??;
     let cpu_us = Usage::of(pid)?.cpu_us_since(&before) as f64;
-    Ok(Floor { cpu_us_per_client_update: cpu_us / plan.updates, latency_ms: recorder.percentiles() })
+    Ok(Floor { cpu_us_per_client_update: cpu_us / plan.updates, latency_ms: recorder.histogram().percentiles() })
 }
 
 async fn start(clients: u32) -> Result<(Reaped, u16)> {
     let program = std::env::current_exe().context("cannot find our own program")?;
     let mut command = Command::new(program);
     command.args(["floor-server", "--clients", &clients.to_string()]).stdout(Stdio::piped());
+    process::end_with_us(&mut command);
     let mut child = Reaped(command.spawn().context("cannot start the floor server")?);
     let stdout = child.0.stdout.take().context("the floor server has no output")?;
     let mut line = String::new();

@@ -38,6 +38,7 @@ impl Child {
         let file = OpenOptions::new().create(true).append(true).open(&log);
         let file = file.with_context(|| log.display().to_string())?;
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        crate::process::end_with_us(&mut command);
         let process = command.spawn().with_context(|| format!("cannot start {name}"))?;
         Ok(Self { name: name.to_owned(), process, log })
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Report;
 
 /// Two runs on a quiet machine agree within this.
-const NOISE_PERCENT: f64 = 10.0;
+pub(super) const NOISE_PERCENT: f64 = 10.0;
 
 /// A figure of a report.
 pub(crate) struct Metric {
@@ -17,6 +17,13 @@ pub(crate) struct Metric {
     is_cost: bool,
     /// Where it stands.
     pub(crate) read: fn(&Report) -> Option<f64>,
+}
+
+impl Metric {
+    /// Whether it is of a process's CPU time, which is what two runs are to agree on.
+    pub(super) fn is_cpu(&self) -> bool {
+        matches!(self.name, "cpu_per_update" | "cpu_per_client" | "server_cores")
+    }
 }
 
 const fn cost(name: &'static str, unit: &'static str, read: fn(&Report) -> Option<f64>) -> Metric {

@@ -20,6 +20,12 @@ pub(crate) struct Overrides {
     /// How long writes go on
     #[arg(long, value_name = "S")]
     pub(crate) seconds: Option<f64>,
+    /// Whether clients that come back resume their TLS sessions
+    #[arg(long, value_name = "true|false")]
+    pub(crate) tls_resumption: Option<bool>,
+    /// Whether clients take what typha sends compressed with zstd
+    #[arg(long, value_name = "true|false")]
+    pub(crate) zstd: Option<bool>,
 }
 
 impl Overrides {
@@ -32,5 +38,7 @@ impl Overrides {
         set(&mut scenario.rate, self.rate);
         set(&mut scenario.transaction, self.transaction);
         set(&mut scenario.seconds, self.seconds);
+        set(&mut scenario.tls_resumption, self.tls_resumption);
+        set(&mut scenario.zstd, self.zstd);
     }
 }

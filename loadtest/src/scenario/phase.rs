@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Phase {
     /// Clients connect, a hundred at a time, until all have everything.
     Connect,
-    /// Clients connect all at once, until all have everything.
+    /// So many percent of the clients connect, a hundred at a time, until they have everything.
+    Gather(f64),
+    /// Clients that have not connected yet do so all at once, until all have everything.
     Storm,
     /// What is reported is measured from here on.
     Measure,
@@ -49,7 +51,7 @@ impl Phase {
             Self::Pause(seconds) | Self::Restart(seconds) | Self::Cut(seconds) => {
                 seconds.is_finite() && *seconds >= 0.0
             }
-            Self::Stall(percent) => (0.0..=100.0).contains(percent),
+            Self::Gather(percent) | Self::Stall(percent) => (0.0..=100.0).contains(percent),
             _ => true,
         }
     }

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use datastore_adapters::Write;
+use datastore_adapters::{Store as _, Write};
 use model::Version;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{Measured, Stage};
 use crate::{
+    process,
     scenario::{Phase, Scenario},
+    schedule::Schedule,
     workload::{self, Content},
-    writer::write_all,
+    writer::{Written, write_all},
 };
 
 /// Clients that may be connecting at a time where connecting is not what is measured.
@@ -26,6 +28,7 @@ pub(super) fn announce(phase: Phase, scenario: &Scenario) -> String {
     let clients = scenario.clients;
     match phase {
         Phase::Connect => format!("Connecting {clients} clients, {CONNECTING} at a time ..."),
+        Phase::Gather(percent) => format!("Connecting {percent} % of {clients} clients, {CONNECTING} at a time ..."),
         Phase::Storm => format!("Connecting {clients} clients at once ..."),
         Phase::Measure => "Measuring from here ...".to_owned(),
         Phase::Write => {
@@ -47,18 +50,37 @@ impl Stage<'_> {
     pub(super) async fn run(&mut self, phase: Phase) -> Result<()> {
         let clients = self.scenario.clients;
         match phase {
-            Phase::Connect => self.fleet.launch(clients, Some(CONNECTING), self.revision, CONNECT_LIMIT).await?,
-            Phase::Storm => self.fleet.launch(clients, None, self.revision, CONNECT_LIMIT).await?,
-            Phase::Measure => self.measured = Some(Measured::begin(self)?),
+            Phase::Connect => {
+                self.fleet.launch(clients, Some(CONNECTING), self.revision, CONNECT_LIMIT).await?;
+                process::give_memory_back();
+            }
+            Phase::Gather(percent) => {
+                let clients = (f64::from(clients) * percent / 100.0).ceil() as u32;
+                self.fleet.launch(clients, Some(CONNECTING), self.revision, CONNECT_LIMIT).await?;
+                process::give_memory_back();
+            }
+            Phase::Storm => {
+                self.fleet.launch(clients, None, self.revision, CONNECT_LIMIT).await?;
+                process::give_memory_back();
+            }
+            Phase::Measure => {
+                if let Some(meeting) = &mut self.meeting {
+                    self.revision = meeting.begin(self.revision).await?;
+                }
+                self.measured = Some(Measured::begin(self)?);
+            }
             Phase::Write => {
                 let store = self.store.clone().context("there is no datastore to write to")?;
-                self.writer.start(store, self.workload.clone(), self.scenario);
+                let schedule = Schedule::new(Instant::now(), self.scenario.rate, self.scenario.burst);
+                let schedule = self.workload.begin(schedule);
+                if self.leads() {
+                    self.writer.start(store, self.workload.clone(), schedule, self.scenario);
+                }
             }
             Phase::Arrive => {
-                if let Some(written) = self.writer.finish().await? {
-                    self.written = Some(written);
-                }
-                self.fleet.reach(self.newest(), DRAIN_LIMIT, self.held).await?;
+                self.finish_writing().await?;
+                let newest = self.newest().await?;
+                self.fleet.reach(newest, DRAIN_LIMIT, self.held).await?;
             }
             Phase::Pause(seconds) => sleep(Duration::from_secs_f64(seconds)).await,
             Phase::Stall(percent) => {
@@ -73,10 +95,11 @@ impl Stage<'_> {
             Phase::Bury(keys) => self.bury(keys).await?,
             Phase::Release => {
                 self.held = 0;
-                let newest = self.newest();
+                let newest = self.newest().await?;
                 self.fleet.expect(newest);
                 self.fleet.release();
                 self.fleet.reach(newest, DRAIN_LIMIT, 0).await?;
+                process::give_memory_back();
             }
             Phase::Restart(pause) => self.deployment.local()?.restart(Duration::from_secs_f64(pause)).await?,
             Phase::Cut(seconds) => {
@@ -102,9 +125,35 @@ impl Stage<'_> {
         }
     }
 
+    /// Waits until everything is written, whoever writes.
+    async fn finish_writing(&mut self) -> Result<()> {
+        match (self.writer.finish().await?, &self.meeting) {
+            (Some(written), meeting) => {
+                self.written = Some(written);
+                if let Some(meeting) = meeting {
+                    meeting.tell_written(written.writes, self.writer.newest()).await?;
+                }
+            }
+            (None, Some(meeting)) if !meeting.share().leads() && self.scenario.is_writing() => {
+                let limit = Duration::from_secs_f64(self.scenario.seconds) + DRAIN_LIMIT;
+                let (writes, revision) = meeting.written(limit).await?;
+                self.written = Some(Written { writes, behind: Duration::ZERO });
+                self.revision = self.revision.max(revision);
+            }
+            (None, _) => {}
+        }
+        Ok(())
+    }
+
     /// What clients must have when they have everything.
-    fn newest(&self) -> Version {
-        self.revision.max(self.writer.newest())
+    async fn newest(&self) -> Result<Version> {
+        let known = self.revision.max(self.writer.newest());
+        let Some(store) = self.store.as_ref().filter(|_| !self.leads()) else { return Ok(known) };
+        // Another process writes: what it wrote last says how far it is.
+        let number = self.workload.due(Instant::now()).min(self.scenario.writes());
+        let Some(key) = self.workload.key(number as u32) else { return Ok(known) };
+        let last = store.get(&key).await.context("cannot read what was written last")?;
+        Ok(known.max(last.map_or(0, |stored| stored.revision)))
     }
 
     async fn bury(&mut self, keys: u32) -> Result<()> {

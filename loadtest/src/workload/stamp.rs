@@ -7,20 +7,20 @@ const NAME: &[u8] = b"\"loadtest-write\":\"";
 /// Digits of the write's number, zero-padded so that every value has the same length.
 const NUMBER_DIGITS: usize = 10;
 /// Digits of the intended time, zero-padded likewise.
-const TIME_DIGITS: usize = 15;
+const TIME_DIGITS: usize = 16;
 
 /// Which write a value is of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stamp {
     /// The write's number; 0 for what was there before the first write.
     pub(crate) number: u32,
-    /// When it was intended, from the run's epoch on.
+    /// When it was intended, since the Unix epoch.
     pub(crate) intended: Duration,
 }
 
 impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:010}.{:015}", self.number, self.intended.as_micros())
+        write!(f, "{:010}.{:016}", self.number, self.intended.as_micros())
     }
 }
 

@@ -81,16 +81,23 @@ impl Fake {
     /// Runs the program against the fake; what it printed, and its report.
     pub async fn run(&self, args: &[&str]) -> anyhow::Result<(Output, Value)> {
         let json = self.folder.path().join("report.json");
+        let mut command = self.command(args);
+        command.arg("--json").arg(&json);
+        let output = tokio::task::spawn_blocking(move || command.output()).await??;
+        let text = std::fs::read(&json)
+            .map_err(|error| anyhow::anyhow!("{error}: {}", String::from_utf8_lossy(&output.stderr)))?;
+        Ok((output, serde_json::from_slice(&text)?))
+    }
+
+    /// The program, to be run against the fake.
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_loadtest"));
         command.arg("run").args(args).args(["--target", &self.target.to_string(), "--typha-cn", "typha", "--yes"]);
         command.args(["--etcd-endpoints", &self.store_url]);
         let file = |flag: &str, file: &PathBuf| [flag.into(), file.clone().into_os_string()];
         command.args(file("--cert-file", &self.client.cert)).args(file("--key-file", &self.client.key));
-        command.args(file("--ca-file", &self.client.ca)).args(file("--json", &json));
-        let output = tokio::task::spawn_blocking(move || command.output()).await??;
-        let text = std::fs::read(&json)
-            .map_err(|error| anyhow::anyhow!("{error}: {}", String::from_utf8_lossy(&output.stderr)))?;
-        Ok((output, serde_json::from_slice(&text)?))
+        command.args(file("--ca-file", &self.client.ca));
+        command
     }
 
     /// How many keys of a run are still in the datastore.

@@ -38,6 +38,14 @@ fn check(root: &Value, schema: &Value, value: &Value, path: &str, misfits: &mut 
             }
         }
     }
+    if let (Some(pattern), Some(fields)) = (schema["patternProperties"].get("^[0-9]+$"), value.as_object()) {
+        for (name, field) in fields {
+            if !name.bytes().all(|digit| digit.is_ascii_digit()) {
+                misfits.push(format!("{path}.{name} is no number"));
+            }
+            check(root, pattern, field, &format!("{path}.{name}"), misfits);
+        }
+    }
     if let (Some(items), Some(elements)) = (schema.get("items"), value.as_array()) {
         for (index, element) in elements.iter().enumerate() {
             check(root, items, element, &format!("{path}[{index}]"), misfits);

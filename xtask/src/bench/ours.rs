@@ -25,16 +25,29 @@ impl Ours {
         Ok(Self { loadtest: run::target_dir().join("release/loadtest") })
     }
 
+    /// Runs a scenario with options; loadtest's report.
+    pub(super) fn run(&self, scenario: &str, options: &[&str]) -> Result<Value> {
+        let mut loadtest = Command::new(&self.loadtest);
+        loadtest.args(["run", scenario, "--etcd"]).args(options);
+        report_of(&mut loadtest, &report_file("cattail"))
+    }
+
     /// Runs a case; loadtest's report.
     pub(super) fn measure(&self, case: &Case, options: &Options) -> Result<Value> {
-        let mut loadtest = Command::new(&self.loadtest);
-        loadtest.args(["run", case.scenario, "--etcd", "--clients", &options.clients.to_string()]);
+        let mut words = vec![case.scenario.to_owned(), "--clients".to_owned(), options.clients.to_string()];
         if let Some(keys) = case.transaction {
-            loadtest.args(["--transaction", &keys.to_string()]);
+            words.extend(["--transaction".to_owned(), keys.to_string()]);
         }
         if let Some(seconds) = options.seconds {
-            loadtest.args(["--seconds", &seconds.to_string()]);
+            words.extend(["--seconds".to_owned(), seconds.to_string()]);
         }
+        self.run(&words)
+    }
+
+    /// Runs a scenario with what else the command line is to say; loadtest's report.
+    pub(super) fn run(&self, words: &[impl AsRef<OsStr>]) -> Result<Value> {
+        let mut loadtest = Command::new(&self.loadtest);
+        loadtest.args(["run", "--etcd"]).args(words);
         report_of(&mut loadtest, &report_file("cattail"))
     }
 }

@@ -1,0 +1,53 @@
+//! The folder of a run: removed with the run, and also where the run is killed and can do nothing any more.
+
+use std::{
+    fs, io,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+
+/// Time for the processes of a run to be gone after it: the kernel kills them with it.
+const SETTLE: Duration = Duration::from_millis(500);
+
+/// A temporary folder, and a process that outlives us for as long as it takes to remove it.
+pub(super) struct Folder {
+    folder: TempDir,
+    keeper: Child,
+}
+
+impl Folder {
+    pub(super) fn make() -> Result<Self> {
+        let folder = TempDir::with_prefix("cattail-loadtest-").context("cannot make a directory for the run")?;
+        let program = std::env::current_exe().context("cannot find our own program")?;
+        let mut command = Command::new(program);
+        // The pipe closes when we end, however we do.
+        command.arg("remove-when-orphaned").arg(folder.path()).stdin(Stdio::piped());
+        // Ctrl-C is not for it.
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let keeper = command.spawn().context("cannot start ourselves")?;
+        Ok(Self { folder, keeper })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // It may have ended by itself, which is as good.
+        let _ = self.keeper.kill();
+        let _ = self.keeper.wait();
+    }
+}
+
+/// Waits until nobody holds the other end of our input, and removes a folder.
+pub(crate) fn remove_when_orphaned(folder: &Path) -> Result<()> {
+    io::copy(&mut io::stdin(), &mut io::sink()).context("cannot wait for the run")?;
+    std::thread::sleep(SETTLE);
+    fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))
+}
