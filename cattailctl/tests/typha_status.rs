@@ -174,7 +174,7 @@ impl BlackHole {
 
 #[test]
 fn a_replica_is_stale_when_it_says_so() {
-    let patient = Limits { stale_after: Duration::from_secs(3600), ..Limits::default() };
+    let patient = Limits { stale_after: Duration::from_hours(1), ..Limits::default() };
     let hasty = Limits { stale_after: Duration::from_millis(200), ..Limits::default() };
     let (a, b) = (Replica::start_with("typha-a", patient), Replica::start_with("typha-b", hasty));
     let deadline = Instant::now() + Duration::from_secs(20);
