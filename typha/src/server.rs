@@ -7,12 +7,14 @@ mod accept;
 mod certificates;
 mod config;
 mod connection;
+mod cores;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 pub mod http2;
 mod message;
 mod rejections;
 mod router;
+mod socket;
 mod turns;
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
@@ -93,6 +95,9 @@ pub enum ServerError {
         /// What the system says.
         error: std::io::Error,
     },
+    /// The system gives no threads.
+    #[error("cannot start a thread for each core: {0}")]
+    Cores(std::io::Error),
     /// A task that lives as long as the server has ended.
     #[error("{0} has ended")]
     Ended(&'static str),
@@ -139,7 +144,8 @@ impl Server {
             address
         });
         let mut acceptor = JoinSet::new();
-        acceptor.spawn(Acceptor::new(Arc::clone(&shared), tls, stop.clone()).run(listener));
+        let door = Acceptor::new(Arc::clone(&shared), tls, stop.clone()).map_err(ServerError::Cores)?;
+        acceptor.spawn(door.run(listener));
         let name = shared.config.name.as_str();
         tracing::info!(name, %address, admin = admin_address.map(tracing::field::display), "typha serves");
         Ok(Self { address, admin_address, shared, stop, acceptor, tasks })

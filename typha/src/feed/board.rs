@@ -37,26 +37,51 @@ impl Published {
 
 /// One writer replaces the state; any number of readers load it and learn that there is a newer one.
 pub struct Board {
+    shown: Arc<Shown>,
+    /// Who is told of changes here. Boards that show the same tell different readers.
+    changed: Arc<Notify>,
+}
+
+/// What boards show.
+struct Shown {
     current: ArcSwap<Published>,
     /// Set once, when the server begins to drain.
     drain: OnceLock<Drain>,
-    changed: Arc<Notify>,
 }
 
 impl Board {
     /// A board that shows this.
     pub fn new(state: Published) -> Self {
-        Self { current: ArcSwap::from_pointee(state), drain: OnceLock::new(), changed: Arc::default() }
+        let shown = Shown { current: ArcSwap::from_pointee(state), drain: OnceLock::new() };
+        Self { shown: Arc::new(shown), changed: Arc::default() }
+    }
+
+    /// A board that shows the same, and learns of changes by [`Self::pass_on`]. Waking a thousand readers on another
+    /// thread costs each of them a lock and a system call; waking one of them that wakes the rest does not.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self { shown: Arc::clone(&self.shown), changed: Arc::default() }
+    }
+
+    /// Tells this board's readers whatever another one tells its own, for ever.
+    pub async fn pass_on(&self, from: &Self) {
+        let mut changed = from.changed();
+        loop {
+            changed.await;
+            // What changes from here on is told next time; what changed before is seen by those who are woken now.
+            changed = from.changed();
+            self.changed.notify_waiters();
+        }
     }
 
     /// The latest state.
     pub fn load(&self) -> Arc<Published> {
-        self.current.load_full()
+        self.shown.current.load_full()
     }
 
     /// Whether and how the server drains.
     pub fn draining(&self) -> Option<&Drain> {
-        self.drain.get()
+        self.shown.drain.get()
     }
 
     /// Completes at the first change after this call. To miss none, call this before looking.
@@ -66,14 +91,14 @@ impl Board {
 
     /// Replaces the state and wakes all readers.
     pub fn publish(&self, state: Published) {
-        self.current.store(Arc::new(state));
+        self.shown.current.store(Arc::new(state));
         self.changed.notify_waiters();
     }
 
     /// Tells all readers that the server drains. Only the first call counts.
     pub fn drain(&self, drain: Drain) {
         // The first call has said it already.
-        let _ = self.drain.set(drain);
+        let _ = self.shown.drain.set(drain);
         self.changed.notify_waiters();
     }
 }

@@ -10,11 +10,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Shared,
-    connection::{Connection, Door},
-    turns::Turns,
-};
+use super::{Shared, connection::Door, cores::Cores, turns::Turns};
 
 /// How long to wait after the system refused to hand out a connection (too many open files): time for some to close.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
@@ -25,13 +21,16 @@ pub(super) struct Acceptor {
     stop: CancellationToken,
     /// One task per connection.
     connections: JoinSet<()>,
+    /// Where they run. After them, so that they end first.
+    cores: Cores,
 }
 
 impl Acceptor {
-    pub(super) fn new(shared: Arc<Shared>, tls: Arc<ServerTls>, stop: CancellationToken) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, tls: Arc<ServerTls>, stop: CancellationToken) -> io::Result<Self> {
+        let cores = Cores::start(&shared.board)?;
         let handshakes = Turns::new(shared.config.limits.handshakes);
         let door = Arc::new(Door { shared, tls, handshakes, notice: Arc::default() });
-        Self { door, stop, connections: JoinSet::new() }
+        Ok(Self { door, stop, connections: JoinSet::new(), cores })
     }
 
     /// Runs until told to stop; then waits for the connections to end, up to the limit.
@@ -63,7 +62,9 @@ impl Acceptor {
         let rejections = &self.door.shared.rejections;
         match accepted {
             Ok((stream, address)) if self.connections.len() < self.door.shared.config.limits.connections => {
-                self.connections.spawn(Connection::new(Arc::clone(&self.door), address).run(stream));
+                if let Err(error) = self.cores.serve(&mut self.connections, &self.door, stream, address) {
+                    tracing::debug!(%address, "connection lost: {error}");
+                }
             }
             Ok((_, address)) => rejections.reject("too many connections", address, "close some, or add replicas"),
             Err(error) => {

@@ -1,10 +1,14 @@
 //! One connection: handshake, identity, HTTP/2, until either end has enough.
 
-use std::{net::SocketAddr, pin::pin, sync::Arc};
+use std::{
+    net::{SocketAddr, TcpStream},
+    pin::pin,
+    sync::Arc,
+};
 
 use pki::ServerTls;
 use rustls::HandshakeKind;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::time::timeout;
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 
 use super::{
@@ -14,6 +18,7 @@ use super::{
     socket::Socket,
     turns::Turns,
 };
+use crate::feed::Board;
 
 /// What is encrypted ahead of a socket that takes no more. Long messages are written in pieces of this size, and a peer
 /// that does not read holds up one of them.
@@ -31,16 +36,19 @@ pub(super) struct Door {
 /// One connection.
 pub(super) struct Connection {
     door: Arc<Door>,
+    /// Where it sees the state.
+    board: Arc<Board>,
     address: SocketAddr,
 }
 
 impl Connection {
-    pub(super) fn new(door: Arc<Door>, address: SocketAddr) -> Self {
-        Self { door, address }
+    pub(super) fn new(door: Arc<Door>, board: Arc<Board>, address: SocketAddr) -> Self {
+        Self { door, board, address }
     }
 
     /// Serves the connection to its end. What goes wrong is this peer's business alone.
     pub(super) async fn run(self, stream: TcpStream) {
+        let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return };
         // Boxed: the handshake's state is large, and most of a connection's life comes after it.
         match Box::pin(self.handshake(Socket::new(stream))).await {
             Ok(stream) => self.serve(stream).await,
@@ -80,7 +88,7 @@ impl Connection {
             request: limits.request,
             request_bytes: limits.request_bytes,
         };
-        let router = Router::new(Arc::clone(&self.door.shared), self.address);
+        let router = Router::new(Arc::clone(&self.door.shared), Arc::clone(&self.board), self.address);
         let connection = http2::Connection::new(stream, router, patience, Arc::clone(&self.door.notice));
         let ended = connection.run().await;
         let (rejections, reason) = (&self.door.shared.rejections, ended.to_string());

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     batch::{Encoding, frame},
     clients::{Failure, Report},
+    feed::Board,
     session::{Claim, Position, Session, SessionBody, Subscription},
 };
 
@@ -33,18 +34,20 @@ const FAILURES: usize = 100;
 /// The methods, for one connection.
 pub(super) struct Router {
     shared: Arc<Shared>,
+    /// Where the connection sees the state.
+    board: Arc<Board>,
     address: SocketAddr,
 }
 
 impl Router {
-    pub(super) fn new(shared: Arc<Shared>, address: SocketAddr) -> Self {
-        Self { shared, address }
+    pub(super) fn new(shared: Arc<Shared>, board: Arc<Board>, address: SocketAddr) -> Self {
+        Self { shared, board, address }
     }
 }
 
 impl Service for Router {
     fn call(&self, request: Request<Content>) -> Answer {
-        let answer = answer(&self.shared, self.address, request).unwrap_or_else(|status| {
+        let answer = answer(self, request).unwrap_or_else(|status| {
             self.shared.rejections.reject("request", self.address, status.message());
             status.into_http()
         });
@@ -52,16 +55,16 @@ impl Service for Router {
     }
 }
 
-fn answer(shared: &Arc<Shared>, address: SocketAddr, request: Request<Content>) -> Result<Response<Reply>, Status> {
+fn answer(router: &Router, request: Request<Content>) -> Result<Response<Reply>, Status> {
     check_form(&request)?;
     let encoding = Encoding::accepted(request.headers());
     let (path, content) = (request.uri().path().to_owned(), request.into_body());
     match path.as_str() {
         SUBSCRIBE => {
             let request = message::read(content)?;
-            subscribe(shared, address, encoding, &request)
+            subscribe(router, encoding, &request)
         }
-        REPORT => report(shared, message::read(content)?),
+        REPORT => report(&router.shared, message::read(content)?),
         path => Err(Status::unimplemented(format!("there is no method {path}"))),
     }
 }
@@ -74,18 +77,14 @@ fn check_form(request: &Request<Content>) -> Result<(), Status> {
     Ok(())
 }
 
-fn subscribe(
-    shared: &Arc<Shared>,
-    address: SocketAddr,
-    encoding: Encoding,
-    request: &SubscribeRequest,
-) -> Result<Response<Reply>, Status> {
+fn subscribe(router: &Router, encoding: Encoding, request: &SubscribeRequest) -> Result<Response<Reply>, Status> {
+    let Router { shared, board, address } = router;
     check_node(&request.node)?;
     let position = request.position.as_ref().map(read_position).transpose()?;
     let claim = request.position.as_ref().map(read_claim).transpose()?.flatten();
     let version: String = request.version.chars().take(VERSION_BYTES).collect();
     let referral = shared.refer(request);
-    let registration = shared.clients.register(&request.node, &version, address);
+    let registration = shared.clients.register(&request.node, &version, *address);
     tracing::info!(client = %registration, version, from = position.map_or(0, |position| position.revision), "subscribed");
     let doubted = claim.as_ref().and_then(|claim| claim.doubted(position, &shared.board.load().view));
     let complaint = doubted.map(|ranges| shared.doubts.raise(ranges));
@@ -94,7 +93,7 @@ fn subscribe(
     let subscription = Subscription { position, claim, put_off, resume_only };
     let session = Session::new(name, encoding, subscription, Arc::clone(&shared.admission)).after_complaint(complaint);
     let session = if let Some(ending) = referral { session.refused(ending) } else { session };
-    let body = SessionBody::new(session, Arc::clone(&shared.board), Arc::clone(&shared.batches), registration);
+    let body = SessionBody::new(session, Arc::clone(board), Arc::clone(&shared.batches), registration);
     let mut response = respond(body.boxed_unsync());
     encoding.announce(response.headers_mut());
     Ok(response)
