@@ -30,9 +30,6 @@ const QUIET_LOAD_PER_CORE: f64 = 0.5;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Hold typha against its targets and print the table; takes about ten minutes
-    #[arg(long, conflicts_with_all = ["peer", "growth", "cases"])]
-    targets: bool,
     /// Show what more clients and more keys cost; takes some minutes
     #[arg(long, conflicts_with_all = ["peer", "cases"])]
     growth: bool,
@@ -45,10 +42,7 @@ pub(crate) struct Options {
     /// How long writes go on, where there are any [default: what the scenario says]
     #[arg(long, value_name = "S")]
     seconds: Option<f64>,
-    /// What it costs with more clients and with more keys
-    #[arg(long, conflicts_with_all = ["peer", "cases"])]
-    growth: bool,
-    /// Only these cases; without cases, --peer and --growth: the table of targets
+    /// Only these cases; without cases and other options: typha against its targets, which takes about ten minutes
     #[arg(value_name = "CASE", value_parser = case::names())]
     cases: Vec<String>,
     /// Write the reports as JSON here
@@ -70,17 +64,17 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     };
     let ours = Ours::build()?;
     say_whether_quiet()?;
-    if options.targets {
-        return targets::run(&ours, options);
-    }
     if options.growth {
         return growth::run(&ours, options);
+    }
+    if calico.is_none() && options.cases.is_empty() {
+        return targets::run(&ours, options);
     }
     let (mut found, mut all_well) = (Vec::new(), true);
     for case in CASES.iter().filter(|case| options.cases.is_empty() || options.cases.iter().any(|n| n == case.name)) {
         eprintln!("==> {}: Cattail", case.name);
         let mine = ours.measure(case, options);
-        let theirs = calico.map(|calico| {
+        let theirs = calico.as_ref().map(|calico| {
             eprintln!("==> {}: Calico", case.name);
             calico.measure(mine.as_ref().ok())
         });
@@ -92,7 +86,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
             "calico": theirs.as_ref().map(as_json),
         }));
     }
-    (json!({ "cases": found }), all_well)
+    if let Some(file) = &options.json {
+        write(file, &json!({ "cases": found }))?;
+    }
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn as_json(side: &Result<Value>) -> Value {

@@ -34,20 +34,14 @@ impl Ours {
 
     /// Runs a case; loadtest's report.
     pub(super) fn measure(&self, case: &Case, options: &Options) -> Result<Value> {
-        let mut words = vec![case.scenario.to_owned(), "--clients".to_owned(), options.clients.to_string()];
+        let mut loadtest = Command::new(&self.loadtest);
+        loadtest.args(["run", case.scenario, "--etcd", "--clients", &options.clients.to_string()]);
         if let Some(keys) = case.transaction {
-            words.extend(["--transaction".to_owned(), keys.to_string()]);
+            loadtest.args(["--transaction", &keys.to_string()]);
         }
         if let Some(seconds) = options.seconds {
-            words.extend(["--seconds".to_owned(), seconds.to_string()]);
+            loadtest.args(["--seconds", &seconds.to_string()]);
         }
-        self.run(&words)
-    }
-
-    /// Runs a scenario with what else the command line is to say; loadtest's report.
-    pub(super) fn run(&self, words: &[impl AsRef<OsStr>]) -> Result<Value> {
-        let mut loadtest = Command::new(&self.loadtest);
-        loadtest.args(["run", "--etcd"]).args(words);
         report_of(&mut loadtest, &report_file("cattail"))
     }
 }

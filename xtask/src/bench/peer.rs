@@ -2,14 +2,12 @@
 
 use std::{path::PathBuf, process::Command};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::{ours::report_of, report_file};
-use crate::{needs, run};
+use crate::{interop, run};
 
-/// The newest Go that Calico v3.31 works with; any Go from 1.21 on fetches it by itself.
-const GO: &str = "go1.25.5";
 /// The packages of `interop/` that are built.
 const PACKAGES: [&str; 2] = ["github.com/projectcalico/calico/typha/cmd/calico-typha", "./syncload"];
 /// What of our report's settings the other side takes over, so that both do the same.
@@ -23,11 +21,11 @@ pub(super) struct Calico {
 
 impl Calico {
     pub(super) fn build() -> Result<Self> {
-        provide_go()?;
+        interop::provide()?;
         let programs = run::target_dir().join("peers");
         std::fs::create_dir_all(&programs).with_context(|| programs.display().to_string())?;
         eprintln!("Building Calico Typha v3.31.0 (some minutes the first time) ...");
-        run::check(go().args(["build", "-mod=readonly", "-o"]).arg(&programs).args(PACKAGES))?;
+        run::check(interop::go().args(["build", "-mod=readonly", "-o"]).arg(&programs).args(PACKAGES))?;
         Ok(Self { typha: programs.join("calico-typha"), syncload: programs.join("syncload") })
     }
 
@@ -44,23 +42,4 @@ impl Calico {
         }
         report_of(&mut syncload, &report_file("calico"))
     }
-}
-
-fn go() -> Command {
-    let mut go = Command::new("go");
-    go.env("GOTOOLCHAIN", GO).current_dir(run::root().join("interop"));
-    go
-}
-
-fn provide_go() -> Result<()> {
-    const INSTALL: &str =
-        "install Go 1.21 or later, from https://go.dev/dl/ or as Debian's golang-go where that is new enough";
-    if needs::find("go").is_none() {
-        bail!("the program `go` is missing; {INSTALL}");
-    }
-    let version = run::output(go().arg("version")).with_context(|| format!("no {GO} to be had; {INSTALL}"))?;
-    if !version.contains(GO) {
-        bail!("`go` does not fetch {GO} ({}); {INSTALL}", version.trim());
-    }
-    Ok(())
 }
