@@ -25,8 +25,7 @@ const RATIO: f64 = 0.5;
 async fn enforce(agent: &mut Agent, until: u64) {
     loop {
         let intent = time::timeout(PATIENCE, agent.next()).await.expect("in time").expect("the agent lives");
-        let report =
-            Report { applied_revision: intent.revision, applied_at: SystemTime::now(), failures: Vec::new() };
+        let report = Report { applied_revision: intent.revision, applied_at: SystemTime::now(), failures: Vec::new() };
         agent.reporter().report(report);
         if intent.revision >= until {
             return;
