@@ -5,6 +5,7 @@ use std::process::{Command, ExitCode};
 use anyhow::Result;
 
 use crate::{
+    interop,
     needs::Tool,
     run::{self, Parts},
     tidy,
@@ -38,6 +39,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         let mut doc = run::cargo(["doc", "--workspace", "--no-deps", "--document-private-items"]);
         run::check(doc.env("RUSTDOCFLAGS", "--deny warnings --allow rustdoc::private_intra_doc_links"))
     });
+    parts.part("interop: gofmt, vet, test", interop::check);
     parts.finish()
 }
 

@@ -5,6 +5,7 @@ mod ci;
 mod conformance;
 mod faults;
 mod fuzz;
+mod interop;
 mod needs;
 mod quickstart;
 mod run;
