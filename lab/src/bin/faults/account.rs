@@ -1,8 +1,8 @@
 //! What one client holds, what happened to it, and whether any of that may not be.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use felix_client::sync::{LightEvent, Mode};
+use felix_client::sync::{Disconnect, Event, Mode, ProtocolError, Updates};
 use model::Version;
 use tokio::time::Instant;
 
@@ -13,19 +13,13 @@ pub(crate) struct Account {
     /// What times of writing count from.
     epoch: Instant,
     /// The replica that it has its stream from; none between two.
-    pub(crate) server: Option<String>,
+    pub(crate) server: Option<Arc<str>>,
     /// The replica that it had its last stream from.
-    last_server: Option<String>,
+    last_server: Option<Arc<str>>,
     /// Up to which revision everything has come.
     pub(crate) revision: Version,
     /// The revision that last modified each slot, 0 where it holds nothing.
     held: Vec<Version>,
-    /// What came since the last checkpoint: 0 for a deletion.
-    pending: BTreeMap<u32, Version>,
-    /// When the oldest of that was written.
-    oldest: Option<Duration>,
-    /// Whether a whole state is coming.
-    in_snapshot: bool,
     /// When the last checkpoint came that brought something.
     last_news: Instant,
     /// Since the last [`Self::begin`].
@@ -45,6 +39,8 @@ pub(crate) struct Window {
     pub(crate) moves: u64,
     pub(crate) resumes: u64,
     pub(crate) snapshots: u64,
+    /// Times that its digest told it that something was missing, which it then got.
+    pub(crate) repairs: u64,
     /// The longest time between two checkpoints that brought something.
     pub(crate) gap: Duration,
     /// The oldest write that came, as of its coming.
@@ -61,9 +57,6 @@ impl Account {
             last_server: None,
             revision: 0,
             held: vec![0; SLOTS as usize],
-            pending: BTreeMap::new(),
-            oldest: None,
-            in_snapshot: false,
             last_news: Instant::now(),
             window: Window::default(),
             went_back: 0,
@@ -86,71 +79,53 @@ impl Account {
         (0..SLOTS).zip(self.held.iter().copied()).find_map(differs)
     }
 
-    pub(crate) fn take(&mut self, event: &LightEvent<'_>) {
+    pub(crate) fn take(&mut self, event: &Event) {
         match event {
-            LightEvent::Connected { server, mode } => self.connected(server, *mode),
-            LightEvent::Entry { key, value, revision } => {
-                let Some(slot) = slots::slot(key) else { return };
-                self.pending.insert(slot, value.map_or(0, |_| *revision));
-                let at = value.and_then(slots::written_at);
-                self.oldest = self.oldest.into_iter().chain(at).min();
-            }
-            LightEvent::Checkpoint { revision, upstream_age, in_sync } => {
-                self.window.upstream_age = self.window.upstream_age.max(*upstream_age);
-                if *in_sync {
-                    self.checkpoint(*revision);
-                }
-            }
-            LightEvent::Disconnected { reason, .. } => {
+            Event::Connected { server, mode, .. } => self.connected(server, *mode),
+            Event::Updates(updates) => self.updates(updates),
+            Event::Disconnected { reason, .. } => {
                 // An attempt that came to nothing cuts no stream.
                 self.window.cut += u64::from(self.server.take().is_some());
+                let differs =
+                    matches!(reason, Disconnect::Protocol { source: ProtocolError::DigestMismatch { .. }, .. });
+                self.window.repairs += u64::from(differs);
                 self.last_trouble = reason.to_string();
             }
+            Event::ServerNotInSync => {}
         }
     }
 
-    fn connected(&mut self, server: &str, mode: Mode) {
-        let moved = self.last_server.as_deref().is_some_and(|last| last != server);
+    fn connected(&mut self, server: &Arc<str>, mode: Mode) {
+        let moved = self.last_server.as_ref().is_some_and(|last| last != server);
         self.window.moves += u64::from(moved);
-        self.in_snapshot = mode == Mode::Snapshot;
         match mode {
             Mode::Snapshot => self.window.snapshots += 1,
             Mode::Resume => self.window.resumes += 1,
         }
-        self.pending.clear();
-        self.oldest = None;
-        self.server = Some(server.to_owned());
-        self.last_server = self.server.clone();
+        self.server = Some(Arc::clone(server));
+        self.last_server = Some(Arc::clone(server));
     }
 
-    fn checkpoint(&mut self, revision: Version) {
-        self.went_back += u64::from(revision < self.revision);
-        let news = std::mem::take(&mut self.pending);
-        if self.in_snapshot {
-            let mut whole = vec![0; SLOTS as usize];
-            for (slot, revision) in &news {
-                whole[*slot as usize] = *revision;
-            }
-            // What a snapshot does not mention is gone; what it does mention is not older than what was held.
-            let older = whole.iter().zip(&self.held).filter(|(new, held)| **new != 0 && new < held).count();
-            self.went_back += older as u64;
-            self.held = whole;
-        } else {
-            for (slot, revision) in &news {
-                let held = &mut self.held[*slot as usize];
-                self.went_back += u64::from(*revision != 0 && *revision < *held);
-                *held = *revision;
-            }
+    fn updates(&mut self, updates: &Updates) {
+        self.window.upstream_age = self.window.upstream_age.max(updates.upstream_age);
+        self.went_back += u64::from(updates.revision < self.revision);
+        self.revision = self.revision.max(updates.revision);
+        let mut oldest = None;
+        for update in &updates.updates {
+            let Some(slot) = slots::slot(update.key.name()) else { continue };
+            let held = &mut self.held[slot as usize];
+            self.went_back += u64::from(update.revision < *held);
+            *held = update.value.as_ref().map_or(0, |_| update.revision);
+            oldest = oldest.into_iter().chain(update.value.as_ref().and_then(slots::written_at)).min();
         }
-        if !news.is_empty() {
-            self.window.gap = self.window.gap.max(self.last_news.elapsed());
-            self.last_news = Instant::now();
-            // A snapshot brings what was written long ago.
-            let oldest = self.oldest.take().filter(|_| !self.in_snapshot);
-            let age = oldest.map(|written| self.epoch.elapsed().saturating_sub(written));
-            self.window.oldest = self.window.oldest.max(age.unwrap_or_default());
+        if updates.updates.is_empty() {
+            return;
         }
-        (self.oldest, self.in_snapshot) = (None, false);
-        self.revision = self.revision.max(revision);
+        self.window.gap = self.window.gap.max(self.last_news.elapsed());
+        self.last_news = Instant::now();
+        // A snapshot brings what was written long ago.
+        if let Some(written) = oldest.filter(|_| !updates.snapshot) {
+            self.window.oldest = self.window.oldest.max(self.epoch.elapsed().saturating_sub(written));
+        }
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Cost {
     pub(crate) clients_moved: usize,
     pub(crate) resumes: u64,
     pub(crate) snapshots: u64,
+    /// Times that a client's digest told that something was missing; it was sent then.
+    pub(crate) repairs: u64,
     /// Bytes of messages received by all clients.
     pub(crate) received_bytes: u64,
     /// The longest time without a change, of the client that had the longest, and of half of them.
@@ -46,6 +48,7 @@ impl Cost {
             clients_moved: windows.iter().filter(|window| window.moves > 0).count(),
             resumes: windows.iter().map(|window| window.resumes).sum(),
             snapshots: windows.iter().map(|window| window.snapshots).sum(),
+            repairs: windows.iter().map(|window| window.repairs).sum(),
             longest_gap_ms: millis(gaps.last().copied()),
             median_gap_ms: millis(gaps.get(gaps.len() / 2).copied()),
             oldest_write_ms: most(|window| window.oldest),
@@ -61,11 +64,11 @@ fn millis(duration: Option<Duration>) -> u64 {
 
 impl fmt::Display for Cost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seconds, clients_cut, clients_moved, resumes, snapshots, longest_gap_ms, .. } = self;
+        let Self { seconds, clients_cut, clients_moved, resumes, snapshots, repairs, longest_gap_ms, .. } = self;
         write!(
             f,
             "{seconds:.1} s; {clients_cut} clients cut, {clients_moved} moved; {resumes} resumes, {snapshots} \
-             snapshots; longest gap {longest_gap_ms} ms; nothing lost"
+             snapshots, {repairs} repairs; longest gap {longest_gap_ms} ms; nothing lost"
         )
     }
 }

@@ -1,13 +1,16 @@
 //! What breaks, and how it is mended.
 
-use std::{sync::mpsc, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum;
-use felix_client::sync::{LightClient, LightEvent};
+use felix_client::sync::{Client, Event};
 use nix::sys::signal::Signal;
 use pki::Files;
-use tokio::time::Instant;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
 
 use crate::{
     deployment::{CLIENTS, Deployment, ETCD, TYPHAS},
@@ -153,15 +156,11 @@ fn reloaded(stage: &mut Stage, change: impl FnOnce(&mut Deployment) -> Result<()
 /// Whether a newcomer with these files gets a stream at its first attempt.
 fn is_let_in(stage: &Stage, files: &Files) -> Result<bool> {
     let config = fleet::config(&Deployment::servers(), files)?;
-    let (told, outcome) = mpsc::channel();
-    let (client, _reporter) = LightClient::new(config.into(), "newcomer", move |event| match event {
-        // Nobody listens after the first word.
-        LightEvent::Connected { .. } => drop(told.send(true)),
-        LightEvent::Disconnected { .. } => drop(told.send(false)),
-        _ => {}
-    });
-    let newcomer = stage.runtime.spawn(client.run());
-    let is_let_in = outcome.recv_timeout(LEFT_LIMIT).context("a newcomer hears nothing");
+    let (client, _reporter) = Client::new(config.into(), "newcomer");
+    let (events, mut told) = mpsc::channel(1);
+    let newcomer = stage.runtime.spawn(client.run(events));
+    let first = stage.runtime.block_on(async { timeout(LEFT_LIMIT, told.recv()).await });
     newcomer.abort();
-    is_let_in
+    let first = first.ok().flatten().context("a newcomer hears nothing")?;
+    Ok(matches!(first, Event::Connected { .. }))
 }

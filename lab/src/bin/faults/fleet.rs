@@ -5,10 +5,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use felix_client::sync::{Config, LightClient, Metrics};
+use felix_client::sync::{Client, Config, Event, Metrics};
 use model::Version;
 use pki::{ClientTls, Files, Peers};
-use tokio::{runtime::Runtime, task::JoinSet, time::Instant};
+use tokio::{runtime::Runtime, sync::mpsc, task::JoinSet, time::Instant};
 
 use anyhow::{Context as _, Result};
 
@@ -17,6 +17,9 @@ use crate::{
     authority::TYPHA_CN,
     deployment::CERTIFICATES_EVERY,
 };
+
+/// What a client may be ahead of its account.
+const EVENTS: usize = 16;
 
 /// All clients. Dropping it ends them.
 pub(crate) struct Fleet {
@@ -39,11 +42,10 @@ impl Fleet {
         let accounts: Vec<_> = (0..clients).map(|_| Arc::new(Mutex::new(Account::new(epoch)))).collect();
         for (number, account) in accounts.iter().enumerate() {
             let account = Arc::clone(account);
-            let (client, _reporter) =
-                LightClient::new(Arc::clone(&config), format!("client-{number:04}"), move |event| {
-                    locked(&account).take(&event);
-                });
-            tasks.spawn_on(client.run(), runtime.handle());
+            let (client, _reporter) = Client::new(Arc::clone(&config), format!("client-{number:04}"));
+            let (events, told) = mpsc::channel(EVENTS);
+            tasks.spawn_on(client.run(events), runtime.handle());
+            tasks.spawn_on(keep(account, told), runtime.handle());
         }
         Ok(Self { accounts, metrics: config.metrics.clone(), _tasks: tasks })
     }
@@ -89,6 +91,12 @@ impl Fleet {
             }
         }
         Ok(())
+    }
+}
+
+async fn keep(account: Arc<Mutex<Account>>, mut told: mpsc::Receiver<Event>) {
+    while let Some(event) = told.recv().await {
+        locked(&account).take(&event);
     }
 }
 

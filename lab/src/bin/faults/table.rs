@@ -4,13 +4,14 @@ use std::{fmt::Write as _, fs};
 
 use crate::{cost::Cost, options::Options};
 
-const HEAD: [&str; 10] = [
+const HEAD: [&str; 11] = [
     "fault",
     "until well",
     "cut",
     "moved",
     "resumes",
     "snapshots",
+    "repairs",
     "received",
     "longest gap (median)",
     "oldest write",
@@ -24,7 +25,7 @@ pub(crate) fn render(options: &Options, load_average: &str, costs: &[Cost]) -> S
         options.clients(),
         options.rate
     );
-    let rows: Vec<[String; 10]> = std::iter::once(HEAD.map(str::to_owned)).chain(costs.iter().map(row)).collect();
+    let rows: Vec<[String; 11]> = std::iter::once(HEAD.map(str::to_owned)).chain(costs.iter().map(row)).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
     let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
     for (number, row) in rows.iter().enumerate() {
@@ -41,7 +42,7 @@ fn line(text: &mut String, cells: impl Iterator<Item = String>) {
     let _ = writeln!(text, "|{}|", cells.join("|"));
 }
 
-fn row(cost: &Cost) -> [String; 10] {
+fn row(cost: &Cost) -> [String; 11] {
     [
         cost.fault.clone(),
         format!("{:.1} s", cost.seconds),
@@ -49,6 +50,7 @@ fn row(cost: &Cost) -> [String; 10] {
         cost.clients_moved.to_string(),
         cost.resumes.to_string(),
         cost.snapshots.to_string(),
+        cost.repairs.to_string(),
         format!("{:.1} MB", cost.received_bytes as f64 / 1e6),
         format!("{} ms ({})", cost.longest_gap_ms, cost.median_gap_ms),
         format!("{} ms", cost.oldest_write_ms),
