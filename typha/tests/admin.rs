@@ -89,8 +89,11 @@ async fn clients_and_what_they_enforce_are_told() -> anyhow::Result<()> {
     assert_eq!((&status["acks"]["applied"], &status["acks"]["clients"]), (&2.into(), &3.into()));
     assert_eq!((&status["acks"]["failing"], &status["acks"]["lagging"][0]), (&1.into(), &"node-3".into()));
 
+    assert_eq!((&status["admission"]["admitted_snapshots"], &status["admission"]["put_off"]), (&3.into(), &0.into()));
+
     let (_, metrics) = admin::get(address, "/metrics").await?;
-    for line in ["typha_clients 3", "typha_clients_applied 2", "typha_clients_failing 1", "typha_keys 2"] {
+    let admitted = "typha_admission_admitted_total{need=\"snapshot\"} 3";
+    for line in ["typha_clients 3", "typha_clients_applied 2", "typha_clients_failing 1", "typha_keys 2", admitted] {
         assert!(metrics.contains(line), "no {line:?} in {metrics}");
     }
     drop(clients);

@@ -7,7 +7,7 @@ mod files;
 #[path = "../harness/mod.rs"]
 mod harness;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use browser::Browser;
 use datastore_adapters::SourceEvent;
@@ -19,7 +19,10 @@ use harness::{
 };
 use proto::sync::v1::{self as wire, ReportRequest};
 use serde_json::json;
-use typha::clients::{Failure, Registration, Report};
+use typha::{
+    admission::{Demand, Need},
+    clients::{Failure, Registration, Report},
+};
 
 /// A node's name is whatever a client with a certificate says.
 const HOSTILE: &str = "<script>alert(1)</script>";
@@ -75,6 +78,13 @@ async fn a_person_sees_who_lags_and_why_live_until_typha_dies() -> anyhow::Resul
     reads(&mut browser, &["NetworkPolicy/<b>shop</b>/web: no memory"]).await?;
     let made = browser.evaluate("document.querySelectorAll('body script, #rows b').length").await?;
     assert_eq!(made, 0, "a name became an element");
+
+    let mut tickets = Vec::new();
+    while typha.server.admission().status().waiting_snapshots == 0 {
+        let demand = Demand { need: Need::Snapshot, bytes: u64::MAX, put_off: 0 };
+        tickets.push(typha.server.admission().enter(demand, Instant::now()));
+    }
+    reads(&mut browser, &["Snapshots under way", "1 client waiting"]).await?;
 
     sync.report(report(HOSTILE, 7, vec![])).await?;
     reads(&mut browser, &["Revision 7 is applied by 2 of 3 nodes.", "Lagging: node-3."]).await?;
