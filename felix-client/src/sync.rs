@@ -1,9 +1,8 @@
 //! The sync protocol's client: what typha streams, verified, from whichever replica answers, for ever.
 //!
-//! Pure inside (`protocol`, `ledger`, `frame`, `retry`, `freshness`, `course`), I/O at the door (`connection`, `discovery`,
-//! `session`). Two clients share
-//! it: [`Client`] verifies every state it hands out; [`LightClient`] keeps nothing and counts, for load tests.
-//! What resources mean is not known here; that is the agent's business.
+//! Pure inside (`protocol`, `ledger`, `frame`, `retry`, `freshness`, `preference`, `course`), I/O at the door (`connection`,
+//! `discovery`, `session`). Two clients share it: [`Client`] verifies every state it hands out; [`LightClient`] keeps
+//! nothing and counts, for load tests. What resources mean is not known here; that is the agent's business.
 
 mod certificates;
 mod choice;
