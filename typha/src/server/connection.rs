@@ -49,14 +49,15 @@ impl Connection {
     /// Serves the connection to its end. What goes wrong is this peer's business alone.
     pub(super) async fn run(self, stream: TcpStream) {
         let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return };
-        // Boxed: the handshake's state is large, and most of a connection's life comes after it.
+        // Boxed: the handshake's state is large, and most of a connection's life comes after it. Boxed as well is what it
+        // leaves behind, of which a future would hold a copy for every function that it went through.
         match Box::pin(self.handshake(Socket::new(stream))).await {
             Ok(stream) => self.serve(stream).await,
             Err((kind, reason)) => self.door.shared.rejections.reject(kind, self.address, &reason),
         }
     }
 
-    async fn handshake(&self, stream: Socket) -> Result<TlsStream<Socket>, (&'static str, String)> {
+    async fn handshake(&self, stream: Socket) -> Result<Box<TlsStream<Socket>>, (&'static str, String)> {
         let limit = self.door.shared.config.limits.handshake;
         let stream = timeout(limit, self.shake_hands(stream))
             .await
@@ -67,7 +68,7 @@ impl Connection {
             Ok(_) => {
                 let resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
                 self.door.shared.metrics.shook_hands(if resumed { "resumed" } else { "full" });
-                Ok(stream)
+                Ok(Box::new(stream))
             }
             Err(error) => Err(("identity", error.to_string())),
         }
@@ -79,7 +80,7 @@ impl Connection {
         self.door.handshakes.take(handshake).await
     }
 
-    async fn serve(&self, mut stream: TlsStream<Socket>) {
+    async fn serve(&self, mut stream: Box<TlsStream<Socket>>) {
         stream.get_mut().1.set_buffer_limit(Some(ENCRYPTED_BYTES));
         let limits = &self.door.shared.config.limits;
         let patience = Patience {
@@ -90,7 +91,7 @@ impl Connection {
         };
         let router = Router::new(Arc::clone(&self.door.shared), Arc::clone(&self.board), self.address);
         let connection = http2::Connection::new(stream, router, patience, Arc::clone(&self.door.notice));
-        let ended = connection.run().await;
+        let ended = Box::new(connection).run().await;
         let (rejections, reason) = (&self.door.shared.rejections, ended.to_string());
         match ended {
             Ended::Closed => {}

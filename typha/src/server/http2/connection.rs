@@ -112,7 +112,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Service> Connection<S, R> {
     }
 
     /// Serves it to its end. To be awaited in one place of one task: wake-ups that seldom come are asked for once.
-    pub(crate) async fn run(mut self) -> Ended {
+    pub(crate) async fn run(mut self: Box<Self>) -> Ended {
         let ended = poll_fn(|context| self.poll(context)).await;
         // Whoever answers learns of the end before the peer does.
         self.calls.clear();

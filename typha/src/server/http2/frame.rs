@@ -65,7 +65,9 @@ pub(super) fn put(out: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: 
 /// Puts a frame whose payload is one or more numbers of four bytes.
 pub(super) fn put_numbers(out: &mut Vec<u8>, kind: u8, stream: u32, numbers: &[u32]) {
     out.extend_from_slice(&Head { length: 4 * numbers.len(), kind, flags: 0, stream }.to_bytes());
-    numbers.iter().for_each(|number| out.extend_from_slice(&number.to_be_bytes()));
+    for number in numbers {
+        out.extend_from_slice(&number.to_be_bytes());
+    }
 }
 
 /// Puts a header block, in as many frames as it takes.

@@ -117,7 +117,9 @@ mod tests {
 
     fn request(fields: &[(&str, &str)]) -> Result<Request<()>, Flaw> {
         let mut all = Fields::default();
-        fields.iter().for_each(|(name, value)| all.add(name.as_bytes(), value.as_bytes()));
+        for (name, value) in fields {
+            all.add(name.as_bytes(), value.as_bytes());
+        }
         all.into_request()
     }
 

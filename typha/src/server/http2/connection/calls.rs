@@ -30,10 +30,10 @@ pub(super) struct Bounds {
 /// All requests that were not answered to their end.
 pub(super) struct Calls {
     bounds: Bounds,
-    calls: Vec<Call>,
+    open: Vec<Call>,
     /// Whose turn it is to send.
     turn: usize,
-    /// What `calls` hold of requests that have not ended.
+    /// What `open` holds of requests that have not ended.
     held_bytes: usize,
 }
 
@@ -70,7 +70,7 @@ enum Progress {
 
 impl Calls {
     pub(super) fn new(bounds: Bounds) -> Self {
-        Self { bounds, calls: Vec::new(), turn: 0, held_bytes: 0 }
+        Self { bounds, open: Vec::new(), turn: 0, held_bytes: 0 }
     }
 
     /// When the first of the unfinished requests takes too long.
@@ -79,7 +79,7 @@ impl Calls {
             State::Receiving(receiving) => Some(receiving.until),
             _ => None,
         };
-        self.calls.iter().filter_map(due).min()
+        self.open.iter().filter_map(due).min()
     }
 
     pub(super) fn begin(
@@ -95,12 +95,12 @@ impl Calls {
         } else {
             State::Receiving(Box::new(Receiving { head, content: Vec::new(), until: now + self.bounds.request }))
         };
-        self.calls.push(Call { stream, state });
+        self.open.push(Call { stream, state });
     }
 
     /// Takes content of a request.
     pub(super) fn receive(&mut self, service: &impl Service, stream: u32, content: &[u8], is_last: bool) {
-        let Some(call) = self.calls.iter_mut().find(|call| call.stream == stream) else { return };
+        let Some(call) = self.open.iter_mut().find(|call| call.stream == stream) else { return };
         // What comes after the answer began is nothing to us.
         let State::Receiving(receiving) = &mut call.state else { return };
         let limit_bytes = self.bounds.request_bytes;
@@ -118,16 +118,18 @@ impl Calls {
     /// Answers the requests that took too long.
     pub(super) fn expire(&mut self, service: &impl Service, now: Instant) {
         let is_late = |call: &&Call| matches!(&call.state, State::Receiving(receiving) if receiving.until <= now);
-        let late: Vec<u32> = self.calls.iter().filter(is_late).map(|call| call.stream).collect();
+        let late: Vec<u32> = self.open.iter().filter(is_late).map(|call| call.stream).collect();
         let limit = self.bounds.request;
-        late.into_iter().for_each(|stream| self.conclude(service, stream, Some(Unread::TooSlow { limit })));
+        for stream in late {
+            self.conclude(service, stream, Some(Unread::TooSlow { limit }));
+        }
     }
 
     /// Has a request answered as far as it came.
     fn conclude(&mut self, service: &impl Service, stream: u32, unread: Option<Unread>) {
         let Some(Receiving { head, content, .. }) = self.remove(stream) else { return };
         let content = unread.map_or_else(|| Ok(Bytes::from(content)), Err);
-        self.calls.push(Call { stream, state: State::Answering(service.call(head.map(|()| content))) });
+        self.open.push(Call { stream, state: State::Answering(service.call(head.map(|()| content))) });
     }
 
     /// Forgets a request.
@@ -137,28 +139,28 @@ impl Calls {
 
     /// Forgets all of them.
     pub(super) fn clear(&mut self) {
-        self.calls.clear();
+        self.open.clear();
     }
 
     fn remove(&mut self, stream: u32) -> Option<Receiving> {
-        let place = self.calls.iter().position(|call| call.stream == stream)?;
-        let State::Receiving(receiving) = self.calls.swap_remove(place).state else { return None };
+        let place = self.open.iter().position(|call| call.stream == stream)?;
+        let State::Receiving(receiving) = self.open.swap_remove(place).state else { return None };
         self.held_bytes -= receiving.content.len();
         Some(*receiving)
     }
 
     /// Lets the calls say what they have to, in turn, until enough is gathered for a write.
     pub(super) fn fill(&mut self, machine: &mut Machine, writing: &mut Writing, context: &mut Context<'_>) {
-        for _ in 0..self.calls.len() {
+        for _ in 0..self.open.len() {
             if writing.is_full() {
                 return;
             }
-            self.turn = if self.turn < self.calls.len() { self.turn } else { 0 };
-            let Some(call) = self.calls.get_mut(self.turn) else { return };
+            self.turn = if self.turn < self.open.len() { self.turn } else { 0 };
+            let Some(call) = self.open.get_mut(self.turn) else { return };
             match call.advance(machine, writing, context) {
                 Progress::Waits => self.turn += 1,
                 Progress::Done => {
-                    self.calls.swap_remove(self.turn);
+                    self.open.swap_remove(self.turn);
                 }
             }
         }

@@ -14,6 +14,7 @@ fn decode(decoder: &mut Decoder, block: &[u8]) -> Result<Fields, Malformed> {
     Ok(fields)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "compared with what decoding gives")]
 fn fields(expected: &[(&str, &str)]) -> Result<Fields, Malformed> {
     Ok(expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
 }
