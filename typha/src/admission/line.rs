@@ -228,7 +228,9 @@ impl Line {
             }
         }
         self.totals.lapsed += freed.len() as u64;
-        freed.into_iter().for_each(|bytes| self.release(bytes));
+        for bytes in freed {
+            self.release(bytes);
+        }
     }
 
     /// Puts off those who waited for too long. Who was sent a part already would have to take it again, and waits on.
@@ -241,7 +243,9 @@ impl Line {
         };
         let numbers = self.waiting.values().copied();
         let impatient: Vec<_> = numbers.filter(|number| self.places.get(number).is_some_and(is_too_long)).collect();
-        impatient.into_iter().for_each(|number| self.put_off(number, now));
+        for number in impatient {
+            self.put_off(number, now);
+        }
     }
 
     fn put_off(&mut self, number: u64, now: Instant) {

@@ -9,7 +9,7 @@ const SAMPLE: Duration = Duration::from_secs(1);
 const MIN_RETRY: Duration = Duration::from_secs(1);
 
 /// Nobody is told to stay away for longer: other replicas may have come, and who asks again is served first.
-const MAX_RETRY: Duration = Duration::from_secs(60);
+const MAX_RETRY: Duration = Duration::from_mins(1);
 
 /// The pace at which shares come free while somebody waits for them.
 #[derive(Debug, Default)]
