@@ -8,11 +8,15 @@ mod cache;
 mod compression;
 mod encoding;
 mod frame;
+mod recent;
 
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
 
 use bytes::Bytes;
 use model::{Version, digest::RangeSet};
@@ -44,7 +48,7 @@ pub struct Batch {
 }
 
 /// What a session wants.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// Where the session stands.
     pub cursor: Cursor,
@@ -61,6 +65,8 @@ pub struct Wanted {
 
 /// The batches that sessions share.
 pub struct Batches {
+    /// Tells these from other batches of the process.
+    id: u64,
     /// See [`MESSAGE_BYTES`].
     message_bytes: usize,
     identity: Mutex<Cache>,
@@ -85,7 +91,9 @@ impl Default for Batches {
 impl Batches {
     /// Batches with other bounds than the usual ones.
     pub fn bounded(message_bytes: usize, cache_bytes: usize) -> Self {
+        static IDS: AtomicU64 = AtomicU64::new(0);
         Self {
+            id: IDS.fetch_add(1, Ordering::Relaxed),
             message_bytes,
             identity: Mutex::new(Cache::bounded(cache_bytes)),
             zstd: Mutex::new(Zstd { cache: Cache::bounded(cache_bytes), compression: Compression::default() }),
@@ -95,6 +103,15 @@ impl Batches {
 
     /// The next message on the way to `view`. Who is there already gets a bare checkpoint.
     pub fn next(&self, view: &View, wanted: &Wanted) -> Batch {
+        recent::find(self.id, view, wanted).unwrap_or_else(|| {
+            let batch = self.shared(view, wanted);
+            recent::remember(self.id, view, wanted, &batch);
+            batch
+        })
+    }
+
+    /// What was made for any session, or else is made now.
+    fn shared(&self, view: &View, wanted: &Wanted) -> Batch {
         // Made under the lock: whoever else wants it waits for it instead of making it too.
         match wanted.encoding {
             Encoding::Identity => {
@@ -115,6 +132,12 @@ impl Batches {
         let mut snapshot = locked(&self.snapshot);
         let recent = snapshot.take().filter(|snapshot| is_recent(snapshot, latest));
         Arc::clone(snapshot.insert(recent.unwrap_or_else(|| Arc::clone(latest))))
+    }
+
+    /// Time has passed (5 s): lets go of what was made long ago.
+    pub fn beat(&self) {
+        locked(&self.identity).beat();
+        locked(&self.zstd).cache.beat();
     }
 
     /// Lets go of a snapshot that is no longer recent, so that it does not keep old entries in memory.

@@ -37,6 +37,9 @@ const EVENTS_MAX: usize = 150;
 /// A healed world comes to rest within so many rounds of 5 s, unless there is damage that nobody has met yet.
 const ROUNDS: usize = 30;
 
+/// A newcomer is served by any one replica within so many rounds, each of which is time for an audit.
+const ATTEMPTS: usize = 6;
+
 /// Such damage is found within this: audits are five minutes apart.
 const AUDITED: Duration = Duration::from_mins(6);
 
@@ -173,7 +176,7 @@ impl World {
             Event::Source(replica) => self.replicas[*replica].source(&self.datastore),
             Event::SetConnected(replica, is_connected) => self.replicas[*replica].is_connected = *is_connected,
             Event::List(replica) if self.replicas[*replica].is_connected => {
-                self.replicas[*replica].list(&self.datastore)
+                self.replicas[*replica].list(&self.datastore);
             }
             Event::List(_) => {}
             Event::Hear(replica, events) => self.replicas[*replica].hear(*events, now),
@@ -184,7 +187,7 @@ impl World {
             Event::Read(client, messages, of_candidate) => self.read(*client, *messages, *of_candidate),
             Event::Cut(client, replica) => self.clients[*client].connect(*replica, &mut self.replicas[*replica], now),
             Event::Try(client, replica) => {
-                self.clients[*client].try_another(*replica, &mut self.replicas[*replica], now)
+                self.clients[*client].try_another(*replica, &mut self.replicas[*replica], now);
             }
             Event::RestartClient(client) => self.clients[*client].restart(),
             Event::DamageReplica(replica) => self.replicas[*replica].damage(&mut self.random),
@@ -248,6 +251,24 @@ impl World {
         for (client, agent) in self.clients.iter().enumerate() {
             assert_eq!(agent.state, self.datastore.state, "client {client}");
         }
+        for replica in 0..REPLICAS {
+            self.welcome(replica);
+        }
+    }
+
+    /// A newcomer gets everything from a replica, if need be at its second or third attempt: it may be the first to meet
+    /// a message that was damaged after it was made.
+    fn welcome(&mut self, replica: usize) {
+        let reached = self.clients[0].reached;
+        self.clients[0] = Agent::new(replica);
+        for _ in 0..ATTEMPTS {
+            if self.clients[0].stream.is_none() {
+                self.clients[0].connect(replica, &mut self.replicas[replica], self.now);
+            }
+            self.settle(0);
+        }
+        assert_eq!(self.clients[0].state, self.datastore.state, "a newcomer at replica {replica}");
+        self.clients[0].reached.add(reached);
     }
 }
 

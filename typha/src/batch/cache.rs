@@ -10,6 +10,10 @@ use crate::store::{Cursor, View};
 /// What keeping a batch takes beside its bytes, so that many small ones count too.
 pub(super) const BATCH_OVERHEAD_BYTES: usize = 512;
 
+/// Beats (of 5 s) for which a batch is kept. Who shares a batch comes within seconds; afterwards it would be memory that
+/// an idle replica holds for nobody.
+const KEPT_BEATS: usize = 12;
+
 /// Batches by what they lead from and to; the oldest go first.
 pub(super) struct Cache {
     /// What may be kept.
@@ -19,6 +23,10 @@ pub(super) struct Cache {
     pub(super) order: VecDeque<Range>,
     /// What `made` takes.
     pub(super) bytes: usize,
+    /// How many were ever kept.
+    kept: u64,
+    /// How many that were at recent beats, oldest first.
+    kept_at_beats: VecDeque<u64>,
 }
 
 /// What tells one batch from another.
@@ -44,7 +52,8 @@ enum End {
 
 impl Cache {
     pub(super) fn bounded(limit_bytes: usize) -> Self {
-        Self { limit_bytes, made: HashMap::new(), order: VecDeque::new(), bytes: 0 }
+        let (made, order, kept_at_beats) = (HashMap::new(), VecDeque::new(), VecDeque::new());
+        Self { limit_bytes, made, order, bytes: 0, kept: 0, kept_at_beats }
     }
 
     /// What was made already, or else is made now.
@@ -62,13 +71,28 @@ impl Cache {
 
     fn keep(&mut self, range: Range, batch: &Batch) {
         self.bytes += size(batch);
+        self.kept += 1;
         self.order.push_back(range.clone());
         self.made.insert(range, batch.clone());
-        while self.bytes > self.limit_bytes
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.bytes -= self.made.remove(&oldest).as_ref().map_or(0, size);
+        while self.bytes > self.limit_bytes && self.drop_oldest() {}
+    }
+
+    /// Time has passed: lets go of what was made long ago.
+    pub(super) fn beat(&mut self) {
+        self.kept_at_beats.push_back(self.kept);
+        if self.kept_at_beats.len() <= KEPT_BEATS {
+            return;
         }
+        let old = self.kept_at_beats.pop_front().unwrap_or_default();
+        while self.kept - (self.order.len() as u64) < old && self.drop_oldest() {}
+        self.made.shrink_to_fit();
+        self.order.shrink_to_fit();
+    }
+
+    fn drop_oldest(&mut self) -> bool {
+        let Some(oldest) = self.order.pop_front() else { return false };
+        self.bytes -= self.made.remove(&oldest).as_ref().map_or(0, size);
+        true
     }
 }
 

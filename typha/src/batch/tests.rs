@@ -125,6 +125,24 @@ fn zstd(since: Version) -> Wanted {
 }
 
 #[test]
+fn what_was_made_long_ago_is_let_go() {
+    let (store, batches) = (store(100, b"value"), Batches::bounded(100, 1 << 20));
+    batches.next(&store.view(), &wanted(0));
+    batches.next(&store.view(), &wanted(10));
+    let made = locked(&batches.identity).made.len();
+    assert_eq!(made, 2);
+    for _ in 0..12 {
+        batches.beat();
+        assert_eq!(locked(&batches.identity).made.len(), made, "others may want it still");
+    }
+    batches.next(&store.view(), &wanted(20));
+    batches.beat();
+    let cache = locked(&batches.identity);
+    assert_eq!((cache.made.len(), cache.order.len()), (1, 1));
+    assert_eq!(cache.bytes, cache.made.values().map(size).sum::<usize>());
+}
+
+#[test]
 fn a_compressed_message_is_made_once_and_holds_the_same() {
     let (view, batches) = (store(200, b"a value that looks like all the others").view(), Batches::default());
     let (plain, packed) = (batches.next(&view, &wanted(0)), batches.next(&view, &zstd(0)));

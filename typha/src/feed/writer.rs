@@ -147,6 +147,7 @@ impl Writer {
     fn beat(&mut self) {
         self.beat += 1;
         self.due = None;
+        self.batches.beat();
         let state: Published = self.feed.state(self.beat);
         self.board.publish(state);
         self.journeys.published();

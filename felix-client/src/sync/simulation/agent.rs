@@ -127,13 +127,11 @@ impl Agent {
                 }
                 return;
             };
-            match stream.decode(frame) {
-                Some(batch) => self.take(batch, age, datastore, defect),
-                None => {
-                    self.protocol.distrust();
-                    self.disconnect();
-                }
-            }
+            let Some(batch) = stream.decode(frame) else {
+                self.protocol.distrust();
+                return self.disconnect();
+            };
+            self.take(batch, age, datastore, defect);
         }
     }
 

@@ -18,9 +18,12 @@ use typha::{
 
 use super::{datastore::Datastore, memory};
 
-/// So small that every entry is a message of its own, and that messages are made again all the time.
+/// So small that every entry is a message of its own.
 const MESSAGE_BYTES: usize = 1;
+
+/// So small that messages are made again all the time; but one replica forgets none, so that what is damaged stays.
 const CACHE_BYTES: usize = 3000;
+const LARGE_CACHE_BYTES: usize = 1 << 20;
 
 /// So small that clients wait in line.
 const ADMISSION: AdmissionLimits = AdmissionLimits {
@@ -54,11 +57,12 @@ pub(super) struct Replica {
 impl Replica {
     pub(super) fn new(number: usize) -> Self {
         let feed = Feed::new();
+        let cache_bytes = if number == 0 { LARGE_CACHE_BYTES } else { CACHE_BYTES };
         Self {
             name: format!("replica-{number}").into(),
             published: Arc::new(feed.state(0)),
             feed,
-            batches: Batches::bounded(MESSAGE_BYTES, CACHE_BYTES),
+            batches: Batches::bounded(MESSAGE_BYTES, cache_bytes),
             admission: Arc::new(Admission::new(ADMISSION)),
             beat: 0,
             told: None,
@@ -139,12 +143,12 @@ impl Replica {
             }
         }
         if let Some(question) = self.feed.question(now).filter(|_| self.is_connected) {
-            self.answer(question, datastore);
+            self.answer(&question, datastore);
         }
         self.admission.look(now);
     }
 
-    fn answer(&mut self, question: Vec<Key>, datastore: &Datastore) {
+    fn answer(&mut self, question: &[Key], datastore: &Datastore) {
         if question.is_empty() || self.told.is_none_or(|(id, _)| id != datastore.id) {
             return self.list(datastore);
         }
