@@ -36,7 +36,7 @@ impl SessionBody {
     }
 
     fn next(&mut self) -> Step {
-        let latest = self.board.load();
+        let latest = self.board.look();
         let step = self.session.next(&latest, self.board.draining(), &self.batches, Instant::now());
         match &step {
             Step::Begin(mode, bytes) => self.registration.began(*mode, bytes.len()),
