@@ -156,18 +156,11 @@ fn percentiles(page: &mut String, report: &Report) -> fmt::Result {
 
 fn facts(page: &mut String, report: &Report) -> fmt::Result {
     let build = if report.machine.is_release_build { "release build" } else { "debug build" };
-    let settings = &report.settings;
     let facts = [
         ("Machine", format!("{}, {} cores, Linux {}", report.machine.cpu, report.machine.cores, report.machine.kernel)),
         ("Program", format!("loadtest {}, {build}", report.version)),
         ("Load average before", format!("{:.2}", report.load_average)),
-        (
-            "Schedule",
-            format!(
-                "{} transactions/s of {} keys, {} at a time, for {} s",
-                settings.rate, settings.transaction, settings.burst, settings.seconds
-            ),
-        ),
+        ("Schedule", schedule(report)),
         ("Streams", format!("{} snapshots, {} resumes, {} cut", report.snapshots, report.resumes, report.cut)),
         ("Oldest view clients were told of", format!("{} ms", report.upstream_age_ms)),
         (
@@ -180,6 +173,17 @@ fn facts(page: &mut String, report: &Report) -> fmt::Result {
         writeln!(page, "<tr><th>{name}</th><td>{}</td></tr>", Escaped(&value))?;
     }
     writeln!(page, "</table>\n</div>")
+}
+
+fn schedule(report: &Report) -> String {
+    let settings = &report.settings;
+    if report.writes == 0 {
+        return "nothing was written".to_owned();
+    }
+    format!(
+        "{} transactions/s of {} keys, {} at a time, for {} s",
+        settings.rate, settings.transaction, settings.burst, settings.seconds
+    )
 }
 
 /// Text that cannot be taken for markup.
