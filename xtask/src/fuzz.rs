@@ -102,7 +102,11 @@ fn fuzz(program: &Path, target: &str, seconds: u32) -> Result<()> {
     fuzzer.env("CATTAIL_FUZZ_TARGET", target).current_dir(run::root());
     fuzzer.arg(format!("-max_total_time={seconds}")).arg(format!("-timeout={INPUT_SECONDS}"));
     fuzzer.arg(format!("-rss_limit_mb={INPUT_MEGABYTES}")).arg(format!("-max_len={INPUT_BYTES}"));
-    fuzzer.arg(format!("-artifact_prefix={}", prefix.display())).args(["-print_final_stats=1", "-verbosity=0"]);
+    fuzzer.arg(format!("-artifact_prefix={}", prefix.display())).args([
+        "-print_final_stats=1",
+        "-print_funcs=0",
+        "-verbosity=0",
+    ]);
     // What is found goes into the first folder; the seeds are only read.
     fuzzer.arg(&found).arg(run::root().join("fuzz/corpus").join(target));
     run::check(&mut fuzzer).with_context(|| {
