@@ -10,7 +10,7 @@ use std::{
     future::poll_fn,
     io,
     mem::MaybeUninit,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant},
@@ -20,6 +20,7 @@ use thiserror::Error;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     sync::futures::OwnedNotified,
+    task::coop::unconstrained,
     time::timeout,
 };
 
@@ -152,8 +153,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Service> Connection<S, R> {
     fn mind_notice(&mut self, context: &mut Context<'_>) {
         if !self.is_waiting {
             self.is_waiting = true;
-            // Whether it is ready is seen below.
-            let _ = self.noticed.as_mut().poll(context);
+            // Whether it is ready is seen below. It is asked once, so that the answer must not be "you did enough".
+            let _ = pin!(unconstrained(self.noticed.as_mut())).poll(context);
         }
         if self.notice.is_given() {
             self.machine.leave();

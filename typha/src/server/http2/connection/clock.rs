@@ -1,12 +1,15 @@
 //! When a connection wakes although nothing came: one timer, which is touched only when it is due or too late.
 
 use std::{
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
-use tokio::time::{Sleep, sleep_until};
+use tokio::{
+    task::coop::unconstrained,
+    time::{Sleep, sleep_until},
+};
 
 /// The time that matters to a connection.
 pub(super) struct Clock {
@@ -96,7 +99,8 @@ impl Clock {
         if next < self.armed || self.is_due(now) {
             self.armed = next;
             self.sleep.as_mut().reset(next.into());
-            if self.sleep.as_mut().poll(context) == Poll::Ready(()) {
+            // A task that did much in one go is told "not yet" by every timer, and this one is not asked again.
+            if pin!(unconstrained(self.sleep.as_mut())).poll(context) == Poll::Ready(()) {
                 context.waker().wake_by_ref();
             }
         }
