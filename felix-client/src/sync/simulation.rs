@@ -256,11 +256,16 @@ impl World {
         }
     }
 
-    /// A newcomer gets everything from a replica, if need be at its second or third attempt: it may be the first to meet
-    /// a message that was damaged after it was made.
+    /// A newcomer gets everything from a replica, if need be at its second or third attempt: a message that was damaged
+    /// after it was made is kept for others too, and it may be the first to meet it.
     fn welcome(&mut self, replica: usize) {
         let reached = self.clients[0].reached;
         self.clients[0] = Agent::new(replica);
+        if self.has_damage {
+            self.clients[0].connect(replica, &mut self.replicas[replica], self.now);
+            self.read(0, 0, 0);
+            self.run(&Event::DamageMessage(0));
+        }
         for _ in 0..ATTEMPTS {
             if self.clients[0].stream.is_none() {
                 self.clients[0].connect(replica, &mut self.replicas[replica], self.now);

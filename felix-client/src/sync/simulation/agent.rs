@@ -127,7 +127,7 @@ impl Agent {
                 }
                 return;
             };
-            let Some(batch) = stream.decode(frame) else {
+            let Some(batch) = stream.decode(&frame) else {
                 self.protocol.distrust();
                 return self.disconnect();
             };
@@ -202,7 +202,7 @@ impl Agent {
                 self.candidate = self.candidate.take().filter(|candidate| !candidate.stream.has_ended);
                 return;
             };
-            let batch = candidate.stream.decode(frame);
+            let batch = candidate.stream.decode(&frame);
             if !batch.is_some_and(|batch| candidate.gather(batch)) {
                 self.candidate = None;
                 return;
@@ -259,8 +259,9 @@ impl Stream {
         }
     }
 
-    fn decode(&mut self, frame: Bytes) -> Option<wire::Batch> {
-        self.decoder.only(frame)
+    /// What comes over a wire is a copy: damage of the original later does not reach it.
+    fn decode(&mut self, frame: &Bytes) -> Option<wire::Batch> {
+        self.decoder.only(Bytes::copy_from_slice(frame))
     }
 }
 
