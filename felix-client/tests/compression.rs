@@ -31,7 +31,10 @@ async fn a_client_that_takes_zstd_gets_the_same_state_in_fewer_bytes() {
         assert_eq!(client.reach(lab.revision).await, (vec![], 1));
         assert_eq!(client.state, lab.state);
         let sent = typha.server.clients().totals().bytes - sent;
-        assert!(metrics.received_bytes() <= sent, "what was counted here is what was sent there, without frames' heads");
+        assert!(
+            metrics.received_bytes() <= sent,
+            "what was counted here is what was sent there, without frames' heads"
+        );
         bytes.push(sent);
         // The next client is to be asked about without the key that this one was sent.
         lab.write(&[(name.as_str(), None)], &[&typha]).await;
