@@ -1,6 +1,6 @@
 // Command syncload does to the real Calico Typha what loadtest does to ours, and reports it under the same names.
 //
-// It starts an etcd and a calico-typha with mutual TLS, connects many clients that use Calico's own sync library, all in
+// It starts a calico-typha with mutual TLS, and an etcd unless it is told of one, connects many clients that use Calico's own sync library, all in
 // this process, writes by an open-loop schedule and counts latency from the intended time. The server's CPU and memory
 // are read from /proc. What is measured follows loadtest's definitions; docs/performance.md says where the two differ.
 package main
@@ -30,6 +30,7 @@ func run() error {
 	flag.IntVar(&scenario.Burst, "burst", 1, "transactions that are intended for the same moment; the rate stays the same")
 	flag.Float64Var(&scenario.Seconds, "seconds", 10, "how long writes go on")
 	typha := flag.String("typha", "", "the calico-typha program")
+	etcd := flag.String("etcd", "", "use the etcd at this URL, and delete from it what was written, instead of starting one")
 	file := flag.String("json", "", "write the report as JSON here")
 	flag.Parse()
 	if err := scenario.check(); err != nil {
@@ -41,7 +42,7 @@ func run() error {
 	// The library logs whatever befalls a connection, our ending it included; cut streams are counted in the accounts.
 	logrus.SetLevel(logrus.FatalLevel)
 
-	report, err := Measure(scenario, *typha)
+	report, err := Measure(scenario, *typha, *etcd)
 	if err != nil {
 		return err
 	}

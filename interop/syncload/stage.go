@@ -28,8 +28,8 @@ type Stage struct {
 	begun Sample
 }
 
-// Measure runs a scenario against a calico-typha and an etcd of its own.
-func Measure(scenario Scenario, program string) (*Report, error) {
+// Measure runs a scenario against a calico-typha of its own, over the etcd at a URL or, without one, over one of its own.
+func Measure(scenario Scenario, program, url string) (*Report, error) {
 	load, err := loadAverage()
 	if err != nil {
 		return nil, err
@@ -43,11 +43,13 @@ func Measure(scenario Scenario, program string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	etcd, url, err := startEtcd(folder)
-	if err != nil {
-		return nil, err
+	if url == "" {
+		var etcd *Process
+		if etcd, url, err = startEtcd(folder); err != nil {
+			return nil, err
+		}
+		defer etcd.end()
 	}
-	defer etcd.end()
 	store, err := clientv3.New(clientv3.Config{Endpoints: []string{url}, DialTimeout: dialLimit})
 	if err != nil {
 		return nil, fmt.Errorf("etcd %s: %w", url, err)
@@ -56,6 +58,7 @@ func Measure(scenario Scenario, program string) (*Report, error) {
 	if err := seed(context.Background(), store, scenario.Keys); err != nil {
 		return nil, err
 	}
+	defer tidy(context.Background(), store)
 	typha, address, err := startTypha(program, url, folder, serverFiles)
 	if err != nil {
 		return nil, err

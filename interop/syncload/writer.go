@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -69,4 +70,11 @@ func seed(ctx context.Context, store *clientv3.Client, keys int) error {
 		}
 	}
 	return nil
+}
+
+// tidy deletes every key of a run.
+func tidy(ctx context.Context, store *clientv3.Client) {
+	if _, err := store.Delete(ctx, keyPrefix+namePrefix, clientv3.WithPrefix()); err != nil {
+		fmt.Fprintln(os.Stderr, "syncload: keys named", namePrefix+"* are left behind:", err)
+	}
 }

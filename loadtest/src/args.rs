@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, Subcommand};
 
@@ -65,6 +65,9 @@ pub(crate) struct RunArgs {
     /// Start the etcd found in PATH instead of cattail-store
     #[arg(long, conflicts_with = "target")]
     etcd: bool,
+    /// Start no datastore, but use the etcd at this address, and delete from it what was written
+    #[arg(long, value_name = "IP:PORT", conflicts_with_all = ["target", "etcd"])]
+    datastore: Option<SocketAddr>,
     #[command(flatten)]
     pub(crate) field: FieldArgs,
 }
@@ -72,7 +75,7 @@ pub(crate) struct RunArgs {
 impl RunArgs {
     /// What a local deployment is to start.
     pub(crate) fn datastore(&self) -> Datastore {
-        Datastore::chosen(self.etcd)
+        self.datastore.map_or_else(|| Datastore::chosen(self.etcd), Datastore::Given)
     }
 }
 

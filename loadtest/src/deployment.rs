@@ -14,6 +14,7 @@ pub(crate) use self::{confirm::confirm, field::FieldArgs};
 use crate::{
     local::{Datastore, Local, Meter, TYPHA_CN},
     scenario::{Phase, Scenario},
+    workload::Content,
 };
 
 /// What is measured.
@@ -28,11 +29,22 @@ impl Deployment {
     /// Starts a local deployment, or checks that a scenario can be run in the field.
     pub(crate) async fn start(scenario: &Scenario, field: &FieldArgs, datastore: Datastore) -> Result<Self> {
         if field.is_local() {
+            if matches!(datastore, Datastore::Given(_)) {
+                check_tidy(scenario).context("--datastore")?;
+            }
             let can_cut = scenario.phases.iter().any(|phase| matches!(phase, Phase::Cut(_)));
             return Ok(Self::Local(Box::new(Local::start(datastore, scenario.replicas, can_cut).await?)));
         }
         field.check(scenario)?;
         Ok(Self::Field(Box::new(field.clone())))
+    }
+
+    /// Whether what was written stays behind unless it is deleted.
+    pub(crate) fn is_to_be_tidied(&self) -> bool {
+        match self {
+            Self::Local(local) => !local.owns_store(),
+            Self::Field(_) => true,
+        }
     }
 
     /// The replicas, and what clients show them.
@@ -81,4 +93,13 @@ impl Deployment {
             Self::Field(_) => Ok(()),
         }
     }
+}
+
+/// Refuses a scenario that cannot be tidied up after.
+fn check_tidy(scenario: &Scenario) -> Result<()> {
+    let buries = scenario.phases.iter().any(|phase| matches!(phase, Phase::Bury(_)));
+    if scenario.content == Content::Churn || buries {
+        bail!("this scenario writes what it cannot tidy up exactly, and can only be run with a datastore of its own");
+    }
+    Ok(())
 }

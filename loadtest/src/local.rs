@@ -32,12 +32,14 @@ const CLIENT_CN: &str = "typha-client";
 const STOP_LIMIT: Duration = Duration::from_secs(15);
 
 /// Which datastore to start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Datastore {
     /// cattail-store, built beside us.
     Embedded,
     /// The etcd found in PATH.
     Etcd,
+    /// None: an etcd listens there already, and is left as it was found.
+    Given(SocketAddr),
 }
 
 impl Datastore {
@@ -50,7 +52,8 @@ impl Datastore {
 /// Processes, files and addresses of a run. Dropping it ends the processes and removes the files.
 pub(crate) struct Local {
     replicas: Vec<Replica>,
-    _store: Child,
+    /// None where it is somebody else's.
+    store: Option<Child>,
     /// Between the first replica and the datastore, where the run is to cut them.
     relay: Option<Relay>,
     folder: Folder,
@@ -81,14 +84,11 @@ impl Local {
         let server_files = authority.write(folder.path(), "typha", &Request::named(TYPHA_CN))?;
         let client_files = authority.write(folder.path(), "client", &Request::named(CLIENT_CN))?;
 
-        let address = free_address()?;
-        let (name, command) = store_command(datastore, address, folder.path())?;
-        let mut store = Child::spawn(name, command, folder.path())?;
-        store.wait_until_listening(address).await?;
+        let (store, address) = start_store(&datastore, folder.path()).await?;
         let relay = if can_cut { Some(Relay::start(address).await?) } else { None };
         let mut local = Self {
             replicas: Vec::new(),
-            _store: store,
+            store,
             relay,
             folder,
             server_files,
@@ -168,6 +168,11 @@ impl Local {
         self.replicas.iter_mut().try_for_each(|replica| replica.child.check_alive())
     }
 
+    /// Whether the datastore ends with the run, and what was written with it.
+    pub(crate) fn owns_store(&self) -> bool {
+        self.store.is_some()
+    }
+
     /// What reaches this deployment from another process.
     pub(crate) fn options(&self) -> String {
         let Files { cert, key, ca } = &self.client_files;
@@ -187,7 +192,18 @@ impl Local {
     }
 }
 
-fn store_command(datastore: Datastore, address: SocketAddr, folder: &Path) -> Result<(&'static str, Command)> {
+async fn start_store(datastore: &Datastore, folder: &Path) -> Result<(Option<Child>, SocketAddr)> {
+    if let Datastore::Given(address) = datastore {
+        return Ok((None, *address));
+    }
+    let address = free_address()?;
+    let (name, command) = store_command(datastore, address, folder)?;
+    let mut store = Child::spawn(name, command, folder)?;
+    store.wait_until_listening(address).await?;
+    Ok((Some(store), address))
+}
+
+fn store_command(datastore: &Datastore, address: SocketAddr, folder: &Path) -> Result<(&'static str, Command)> {
     let data = folder.join("store");
     match datastore {
         Datastore::Embedded => {
@@ -195,7 +211,7 @@ fn store_command(datastore: Datastore, address: SocketAddr, folder: &Path) -> Re
             command.arg("--data-dir").arg(data).args(["--listen", &address.to_string()]);
             Ok(("cattail-store", command))
         }
-        Datastore::Etcd => {
+        Datastore::Etcd | Datastore::Given(_) => {
             let (url, peer_url) = (format!("http://{address}"), format!("http://{}", free_address()?));
             let mut command = Command::new(in_path("etcd")?);
             command.arg("--data-dir").arg(data).args(["--log-level", "warn", "--name", "loadtest"]);

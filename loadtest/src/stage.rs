@@ -179,13 +179,13 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// Leaves a datastore in the field as it was found. A local one ends with the run.
+    /// Leaves a datastore that is not ours as it was found. A local one ends with the run.
     async fn tidy(&self, interrupt: &mut Interrupt) -> Result<()> {
         const LEFT: &str = "keys named loadtest-* are left behind; delete them";
         if let Some(meeting) = &self.meeting {
             interrupt.or(meeting.leave(LEAVE_LIMIT)).await.context("interrupted").flatten().context(LEFT)?;
         }
-        let (Deployment::Field(_), Some(store), true) = (&self.deployment, &self.store, self.leads()) else {
+        let Some(store) = self.store.as_ref().filter(|_| self.deployment.is_to_be_tidied() && self.leads()) else {
             return Ok(());
         };
         eprintln!("Deleting what was written ...");

@@ -1,5 +1,7 @@
 //! The harness itself, held against a server whose delay, losses and stalls are known: it must report exactly these.
 
+#![allow(dead_code, reason = "not every file needs all of what they share")]
+
 mod fake;
 
 use std::time::Duration;

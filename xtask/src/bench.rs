@@ -2,6 +2,7 @@
 //! machine. Builds and starts the load programs and puts their reports into tables; measures nothing itself.
 
 mod case;
+mod etcd;
 mod growth;
 mod markdown;
 mod ours;
@@ -19,7 +20,7 @@ use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use self::{case::CASES, ours::Ours, peer::Calico};
+use self::{case::CASES, etcd::Etcd, ours::Ours, peer::Calico};
 use crate::{
     needs::{self, Need},
     run,
@@ -57,7 +58,7 @@ enum Peer {
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    needs::provide(&[Need::CCompiler, Need::Etcd])?;
+    needs::provide(&[Need::CCompiler, Need::Etcd, Need::Etcdctl])?;
     let calico = match options.peer {
         Some(Peer::Calico) => Some(Calico::build()?),
         None => None,
@@ -72,11 +73,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
     let (mut found, mut all_well) = (Vec::new(), true);
     for case in CASES.iter().filter(|case| options.cases.is_empty() || options.cases.iter().any(|n| n == case.name)) {
+        let etcd = Etcd::start(&scratch())?;
         eprintln!("==> {}: Cattail", case.name);
-        let mine = ours.measure(case, options);
+        let mine = ours.measure(case, options, &etcd);
         let theirs = calico.as_ref().map(|calico| {
-            eprintln!("==> {}: Calico", case.name);
-            calico.measure(mine.as_ref().ok())
+            eprintln!("==> {}: Calico, over the same etcd", case.name);
+            etcd.forget_history()?;
+            calico.measure(mine.as_ref().ok(), &etcd)
         });
         all_well &= mine.is_ok() && theirs.as_ref().is_none_or(Result::is_ok);
         println!("{}", table::render(case, &mine, theirs.as_ref()));

@@ -47,8 +47,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// What a fan-out costs, and with `--peer calico` what it costs the real Calico Typha on the same machine.
     ///
-    /// Builds the peer from the Go module proxy, where Go is installed. Both sides get an etcd of their own, started
-    /// alike, and the same writes; docs/performance.md says what is measured.
+    /// Builds the peer from the Go module proxy, where Go is installed. Both sides are measured over the same etcd, one
+    /// after the other, with the same writes; docs/performance.md says what is measured.
     Bench(bench::Options),
 }
 

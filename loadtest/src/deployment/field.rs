@@ -9,9 +9,8 @@ use pki::{Files, Peers};
 use rustls::ClientConfig;
 
 use crate::{
-    scenario::{Overrides, Phase, Scenario},
+    scenario::{Overrides, Scenario},
     share::Share,
-    workload::Content,
 };
 
 /// Transactions a second where no rate is asked for: a cluster in use does as much by itself.
@@ -84,10 +83,7 @@ impl FieldArgs {
         if let Some(phase) = scenario.phases.iter().find(|phase| phase.is_local_only()) {
             bail!("{phase:?} can only be done to a local deployment; leave --target out");
         }
-        let buries = scenario.phases.iter().any(|phase| matches!(phase, Phase::Bury(_)));
-        if scenario.content == Content::Churn || buries {
-            bail!("this scenario writes what it cannot tidy up exactly; leave --target out");
-        }
+        super::check_tidy(scenario).context("leave --target out")?;
         if scenario.is_writing() && self.etcd_endpoints.is_empty() {
             bail!("this scenario writes: name the deployment's datastore by --etcd-endpoints");
         }

@@ -100,6 +100,11 @@ impl Fake {
         command
     }
 
+    /// Where the datastore listens.
+    pub fn datastore(&self) -> &str {
+        self.store_url.trim_start_matches("http://")
+    }
+
     /// How many keys of a run are still in the datastore.
     pub async fn left_behind(&self) -> anyhow::Result<usize> {
         let etcd = EtcdConfig { endpoints: vec![self.store_url.clone()], ..EtcdConfig::default() };

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use super::{Options, case::Case, report_file, scratch};
+use super::{Options, case::Case, etcd::Etcd, report_file, scratch};
 use crate::run;
 
 /// Our programs, built as they are shipped.
@@ -32,10 +32,11 @@ impl Ours {
         report_of(&mut loadtest, &report_file("cattail"))
     }
 
-    /// Runs a case; loadtest's report.
-    pub(super) fn measure(&self, case: &Case, options: &Options) -> Result<Value> {
+    /// Runs a case over an etcd; loadtest's report.
+    pub(super) fn measure(&self, case: &Case, options: &Options, etcd: &Etcd) -> Result<Value> {
         let mut loadtest = Command::new(&self.loadtest);
-        loadtest.args(["run", case.scenario, "--etcd", "--clients", &options.clients.to_string()]);
+        loadtest.args(["run", case.scenario, "--datastore", &etcd.address().to_string()]);
+        loadtest.args(["--clients", &options.clients.to_string()]);
         if let Some(keys) = case.transaction {
             loadtest.args(["--transaction", &keys.to_string()]);
         }

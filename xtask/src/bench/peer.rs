@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::Command};
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::{ours::report_of, report_file};
+use super::{etcd::Etcd, ours::report_of, report_file};
 use crate::{interop, run};
 
 /// The packages of `interop/` that are built.
@@ -29,11 +29,11 @@ impl Calico {
         Ok(Self { typha: programs.join("calico-typha"), syncload: programs.join("syncload") })
     }
 
-    /// Does what we did, as our report says; syncload's report.
-    pub(super) fn measure(&self, ours: Option<&Value>) -> Result<Value> {
+    /// Does what we did, over the same etcd, as our report says; syncload's report.
+    pub(super) fn measure(&self, ours: Option<&Value>, etcd: &Etcd) -> Result<Value> {
         let ours = ours.context("not run: there is no report of ours that says what to do")?;
         let mut syncload = Command::new(&self.syncload);
-        syncload.arg("--typha").arg(&self.typha);
+        syncload.arg("--typha").arg(&self.typha).args(["--etcd", &format!("http://{}", etcd.address())]);
         syncload.args(["--scenario", ours["scenario"].as_str().context("our report names no scenario")?]);
         for name in SETTINGS {
             let value =

@@ -72,7 +72,9 @@ pub(super) const ROWS: &[Row] = &[
         bounds: &[
             bound("us", 13.0, Some(10.0), |found| found.number("single", CPU)),
             bound("times the floor", f64::INFINITY, Some(1.5), |found| {
-                Some(found.number("single", CPU)? / found.number("single", "/floor/cpu_us_per_client_update")?)
+                let ratio = found.number("single", CPU)? / found.number("single", "/floor/cpu_us_per_client_update")?;
+                // In a run so short that the floor took not even a tick there is no ratio.
+                Some(ratio).filter(|ratio| ratio.is_finite())
             }),
         ],
     },

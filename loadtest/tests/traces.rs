@@ -1,4 +1,4 @@
-//! A run that is ended early: by SIGINT or SIGTERM in good order, by SIGKILL without leaving anything behind.
+//! What a run leaves behind: nothing, also where it is ended early by SIGINT, SIGTERM or SIGKILL.
 
 #![allow(dead_code, reason = "not every file needs all of what they share")]
 
@@ -100,5 +100,28 @@ fn a_killed_run_leaves_neither_processes_nor_files() -> anyhow::Result<()> {
     until("the processes end with it", || processes_of(temporary.path()).is_empty());
     let left = || fs::read_dir(temporary.path()).map(Iterator::count).unwrap_or_default();
     until("the folder goes with it", || left() == 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_datastore_that_is_somebody_elses_is_left_as_it_was_found() -> anyhow::Result<()> {
+    let fake = Fake::start(Faults::default()).await?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadtest"));
+    command.args([
+        "run",
+        "fanout",
+        "--datastore",
+        fake.datastore(),
+        "--clients",
+        "2",
+        "--keys",
+        "20",
+        "--seconds",
+        "1",
+    ]);
+    let output = tokio::task::spawn_blocking(move || command.output()).await??;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("server CPU"), "{said}");
+    assert_eq!(fake.left_behind().await?, 0, "{said}");
     Ok(())
 }
