@@ -17,10 +17,10 @@ use proto::sync::v1::{Batch, Position, begin};
 use self::connection::LightConnection;
 use super::{
     Config, Disconnect, Mode, ProtocolError, Reporter,
-    report::{self, Outbox},
-    session::{self, Consumer, Gone, Refused, Took},
     choice::Choice,
     event::Reached,
+    report::{self, Outbox},
+    session::{self, Consumer, Gone, Refused, Took},
 };
 
 /// What a [`LightClient`] tells its callback.
