@@ -164,10 +164,10 @@ pub(super) const ROWS: &[Row] = &[
         calico: "",
         bounds: &[
             bound("% more p99 for the others", 10.0, None, |found| {
-                Some((found.number("stalled", P99)? / found.number("unstalled", P99)? - 1.0) * 100.0)
+                Some((found.number("stalled", P99)? / found.number("none-stalled", P99)? - 1.0) * 100.0)
             }),
             bound("times the state in extra memory", 1.0, None, |found| {
-                let extra_mb = found.peak_rss_mb("stalled")? - found.peak_rss_mb("unstalled")?;
+                let extra_mb = found.peak_rss_mb("stalled")? - found.peak_rss_mb("none-stalled")?;
                 Some(extra_mb.max(0.0) / STALLED_STATE_MB)
             }),
         ],
@@ -187,5 +187,5 @@ pub(super) const RUN_NAMES: &[&str] = &[
     "reconnect",
     "reconnect-tls",
     "stalled",
-    "unstalled",
+    "none-stalled",
 ];

@@ -44,7 +44,7 @@ pub(super) const RUNS: &[Run] = &[
     },
     // The same writes as in `stalled`, and nobody stalls.
     Run {
-        name: "unstalled",
+        name: "none-stalled",
         scenario: "fanout",
         options: &["--clients", "1000", "--keys", "20000", "--rate", "20", "--transaction", "10", "--no-floor"],
     },

@@ -148,7 +148,7 @@ async fn a_message_is_made_when_there_is_room_for_it() {
 #[tokio::test]
 async fn a_request_is_answered_whole_and_a_long_one_is_refused() {
     let mut pipe = Pipe::open(&[]).await;
-    pipe.say(&[headers(1, false, REQUEST), data(1, false, b"hel"), data(1, true, b"lo")].concat()).await;
+    pipe.say(&[headers(1, false, REQUEST), data(1, false, b"he"), data(1, true, b"llo")].concat()).await;
     assert_eq!(pipe.hear(kind::DATA).await.1, b"hello");
     assert_eq!(pipe.hear(kind::DATA).await.0.flags, 1, "its end");
     pipe.say(&[headers(3, false, REQUEST), data(3, false, &[0; 1001])].concat()).await;
