@@ -23,7 +23,7 @@ struct Open {
 
 impl Doubts {
     /// A client found a digest wrong, and its state differs from ours in these ranges. The number of the complaint: it
-    /// is settled when [`Published::settled`](super::Published::settled) has reached it.
+    /// is settled when [`Integrity::settled`](super::Integrity::settled) has reached it.
     pub fn raise(&self, ranges: RangeSet) -> u64 {
         let mut open = self.open();
         open.newest += 1;
