@@ -44,7 +44,7 @@ pub(super) fn run(ours: &Ours, options: &Options) -> Result<ExitCode> {
             Err(error) => failed.push(format!("`{line}` failed: {error:#}")),
         }
     }
-    println!("{}", render(&found));
+    println!("{}\n{}", render(&found), commands(&found));
     for note in failed.iter().chain(&limits(&found)) {
         println!("- {note}");
     }
@@ -72,6 +72,17 @@ fn cells(row: &Row, found: &Found) -> [String; 5] {
         each(&|bound| bound.stretch.map_or_else(String::new, |stretch| judged(bound, stretch))),
         row.calico.to_owned(),
     ]
+}
+
+/// What was run, so that each figure can be had again by itself.
+fn commands(found: &Found) -> String {
+    let heading = ["run", "command", "load average"].map(str::to_owned);
+    let rows = RUNS.iter().map(|run| {
+        let load = found.number(run.name, "/load_average");
+        let load = load.map_or_else(|| "failed".to_owned(), |load| format!("{load:.1}"));
+        [run.name.to_owned(), format!("`{}`", shell_line(run.scenario, run.options)), load]
+    });
+    markdown::table(heading, rows)
 }
 
 /// What stood in the way of runs, as their reports say.
@@ -120,5 +131,6 @@ mod tests {
         let row = table.lines().find(|line| line.contains("server RSS with")).unwrap();
         assert!(row.contains("not measured") && !row.contains(": met"), "{row}");
         assert_eq!(limits(&found(9.0)), ["single: the machine was not quiet"]);
+        assert_eq!(commands(&found(9.0)).matches("| failed |").count(), RUNS.len());
     }
 }
