@@ -1,7 +1,7 @@
 //! How a process tells what it does: logs to stderr, and traces of the way that a key takes from the datastore's write
 //! to the agent's apply.
 //!
-//! [`start`] is for binaries. [`Journey`] is for the rooms that a key passes; it knows no exporter, and where nobody
+//! [`start()`] is for binaries. [`Journey`] is for the rooms that a key passes; it knows no exporter, and where nobody
 //! asked for traces it costs a look. What is worth a log line or a stage is decided elsewhere.
 
 mod clock;
