@@ -17,10 +17,7 @@ use harness::{
     until, within,
 };
 use pki::{Files, Peers, development::Request};
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-};
+use rustls::ClientConfig;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -69,24 +66,6 @@ impl Siege {
         TlsConnector::from(config).connect("typha".try_into().expect("a name"), stream).await
     }
 
-    /// A client configuration that does not look at its own files as ours does.
-    fn careless(&self, files: Option<&Files>) -> anyhow::Result<Arc<ClientConfig>> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(self.certificates.authority.certificate_pem().as_bytes())?)?;
-        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots);
-        let mut config = match files {
-            None => builder.with_no_client_auth(),
-            Some(files) => {
-                let chain = CertificateDer::pem_file_iter(&files.cert)?.collect::<Result<Vec<_>, _>>()?;
-                builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(&files.key)?)?
-            }
-        };
-        config.alpn_protocols = vec![pki::ALPN_H2.to_vec()];
-        Ok(Arc::new(config))
-    }
-
     /// Waits until the server has counted the peer, and checks that the proper client still gets its changes.
     async fn repelled(&mut self, reason: &str) -> anyhow::Result<()> {
         let (address, count) = (self.typha.server.admin_address().expect("it has one"), self.revision);
@@ -120,7 +99,7 @@ async fn a_peer_without_a_right_certificate_learns_nothing() -> anyhow::Result<(
         Some(siege.certificates.issue(&Request::named("confd"))?),
     ];
     for files in &files {
-        let config = siege.careless(files.as_ref())?;
+        let config = Arc::new(siege.certificates.careless(files.as_ref())?);
         // Whatever the refusal looks like from outside, no byte of HTTP/2 comes, not even SETTINGS.
         if let Ok(mut stream) = siege.tls(config).await {
             let _ = stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;

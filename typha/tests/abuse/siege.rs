@@ -10,10 +10,7 @@ use std::{
 };
 
 use pki::{Files, development::Request};
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-};
+use rustls::ClientConfig;
 use tokio::{
     net::TcpStream,
     sync::{Mutex, MutexGuard},
@@ -165,20 +162,7 @@ impl Siege {
 
     /// A client configuration that does not look at its own files as ours does.
     pub(crate) fn careless(&self, files: Option<&Files>) -> anyhow::Result<ClientConfig> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(self.certificates.authority.certificate_pem().as_bytes())?)?;
-        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots);
-        let mut config = match files {
-            None => builder.with_no_client_auth(),
-            Some(files) => {
-                let chain = CertificateDer::pem_file_iter(&files.cert)?.collect::<Result<Vec<_>, _>>()?;
-                builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(&files.key)?)?
-            }
-        };
-        config.alpn_protocols = vec![pki::ALPN_H2.to_vec()];
-        Ok(config)
+        self.certificates.careless(files)
     }
 
     /// A certificate of the server's own CA.

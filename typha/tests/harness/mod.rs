@@ -14,6 +14,10 @@ use pki::{
     Files, Peers,
     development::{Authority, Request},
 };
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use typha::{Config, Limits, MemorySource, Server};
@@ -41,9 +45,27 @@ impl Certificates {
     }
 
     /// What a proper agent uses.
-    pub fn client(&self) -> anyhow::Result<Arc<rustls::ClientConfig>> {
+    pub fn client(&self) -> anyhow::Result<Arc<ClientConfig>> {
         let files = self.issue(&Request::named("felix"))?;
         Ok(Arc::new(pki::load_client(&files, &Peers::common_name("typha"))?))
+    }
+
+    /// What a client uses that does not look at its own files as ours does, or has none.
+    pub fn careless(&self, files: Option<&Files>) -> anyhow::Result<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.authority.certificate_pem().as_bytes())?)?;
+        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots);
+        let mut config = match files {
+            None => builder.with_no_client_auth(),
+            Some(files) => {
+                let chain = CertificateDer::pem_file_iter(&files.cert)?.collect::<Result<Vec<_>, _>>()?;
+                builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(&files.key)?)?
+            }
+        };
+        config.alpn_protocols = vec![pki::ALPN_H2.to_vec()];
+        Ok(config)
     }
 }
 
