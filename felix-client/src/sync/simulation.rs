@@ -40,8 +40,8 @@ const ROUNDS: usize = 30;
 /// A newcomer is served by any one replica within so many rounds, each of which is time for an audit.
 const ATTEMPTS: usize = 6;
 
-/// Such damage is found within this: audits are five minutes apart.
-const AUDITED: Duration = Duration::from_mins(6);
+/// Such damage is found within this: each minute has an audit.
+const AUDITED: Duration = Duration::from_mins(1);
 
 /// One thing that happens.
 #[derive(Clone, Debug)]
