@@ -43,9 +43,9 @@ pub(crate) struct Percentiles {
 }
 
 impl Recorder {
-    /// Records one latency of client number `client`.
-    pub(crate) fn record(&self, client: usize, latency: Duration) {
-        locked(&self.shards[client % SHARDS]).record(latency);
+    /// Records the latency of client number `client` for so many updates.
+    pub(crate) fn record(&self, client: usize, latency: Duration, updates: u64) {
+        locked(&self.shards[client % SHARDS]).record(latency, updates);
     }
 
     /// What was recorded since the last call of this.
@@ -83,7 +83,7 @@ mod tests {
         let recorder = Recorder::default();
         for client in 0..1000 {
             let latency = if client % 50 == 0 { Duration::from_secs(1) } else { Duration::from_millis(5) };
-            recorder.record(client, latency);
+            recorder.record(client, latency, 1);
         }
         let percentiles = recorder.histogram().percentiles();
         assert!((percentiles.p50 - 5.0).abs() < 0.1, "{percentiles:?}");
@@ -93,12 +93,12 @@ mod tests {
     #[test]
     fn looking_forgets_nothing() {
         let recorder = Recorder::default();
-        recorder.record(0, Duration::from_millis(1));
+        recorder.record(0, Duration::from_millis(1), 1);
         assert_eq!(recorder.interval().count, 1);
-        recorder.record(1, Duration::from_millis(9));
+        recorder.record(1, Duration::from_millis(9), 2);
         let interval = recorder.interval();
-        assert_eq!((interval.count, interval.p50), (1, interval.max));
+        assert_eq!((interval.count, interval.p50), (2, interval.max));
         assert_eq!(recorder.interval().count, 0);
-        assert_eq!(recorder.histogram().percentiles().count, 2);
+        assert_eq!(recorder.histogram().percentiles().count, 3);
     }
 }

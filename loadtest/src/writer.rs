@@ -9,29 +9,40 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use datastore_adapters::{EtcdStore, Store, Write};
+use datastore_adapters::{EtcdConfig, EtcdStore, Store, Write};
 use model::Version;
 use tokio::{
+    runtime::Builder,
+    sync::oneshot,
     task::JoinSet,
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{scenario::Scenario, schedule::Schedule, workload::Workload};
+use crate::{
+    scenario::Scenario,
+    schedule::Schedule,
+    workload::{self, Workload},
+};
 
 /// Transactions that are under way at a time where only speed matters. Etcd commits them together.
 const UNDER_WAY: usize = 8;
 /// Between two lines about keys that are written before a run.
 const PROGRESS: Duration = Duration::from_secs(5);
 
-/// A writer that runs beside what else happens. Dropping it ends it.
+/// A writer that runs beside what else happens, on a thread of its own: among thousands of clients that read, each of its
+/// steps would wait for all of theirs, and that would be counted as the server's. Dropping it ends it.
 #[derive(Default)]
 pub(crate) struct Writer {
-    task: JoinSet<Result<Written>>,
+    thread: JoinSet<Result<Written>>,
+    /// Tells the thread when to begin.
+    begin: Option<oneshot::Sender<Schedule>>,
     /// The revision of the newest write so far.
     newest: Arc<AtomicU64>,
     /// Ends it between two transactions.
     stop: CancellationToken,
+    /// Ends it at once.
+    gone: CancellationToken,
 }
 
 /// What was written.
@@ -44,26 +55,45 @@ pub(crate) struct Written {
 }
 
 impl Writer {
-    /// Begins to write.
-    pub(crate) fn start(&mut self, store: EtcdStore, workload: Arc<Workload>, schedule: Schedule, scenario: &Scenario) {
-        let (newest, stop) = (Arc::clone(&self.newest), self.stop.clone());
-        let (transactions, transaction) = (scenario.transactions(), scenario.transaction);
-        self.task.spawn(async move {
-            let mut written = Written::default();
-            for index in 0..transactions {
-                let at = schedule.intended(index);
-                if stop.run_until_cancelled(sleep_until(at)).await.is_none() {
-                    break;
-                }
-                written.behind = written.behind.max(at.elapsed());
-                let intended = workload.clock().since_unix(at);
-                let first = index as u32 * transaction + 1;
-                let writes = (first..first + transaction).map(|number| workload.write(number, intended));
-                newest.fetch_max(store.transact(writes.collect()).await?, Ordering::Relaxed);
-                written.writes += u64::from(transaction);
-            }
-            Ok(written)
+    /// Connects to the datastore; nothing is written before [`Self::begin`].
+    pub(crate) async fn connect(
+        &mut self,
+        etcd: EtcdConfig,
+        workload: Arc<Workload>,
+        scenario: &Scenario,
+    ) -> Result<()> {
+        let ((begin, begun), (connected, is_connected)) = (oneshot::channel(), oneshot::channel());
+        let work = Work {
+            workload,
+            transactions: scenario.transactions(),
+            transaction: scenario.transaction,
+            newest: Arc::clone(&self.newest),
+            stop: self.stop.clone(),
+        };
+        let gone = self.gone.clone();
+        self.thread.spawn_blocking(move || {
+            let runtime = Builder::new_current_thread().enable_all().build().context("no runtime for the writer")?;
+            runtime.block_on(async {
+                let store = EtcdStore::connect(etcd).await?;
+                // The first request connects; the first write is not to wait for that.
+                store.get(&workload::grave(0)).await?;
+                let _ = connected.send(());
+                let Ok(schedule) = begun.await else { return Ok(Written::default()) };
+                gone.run_until_cancelled(work.run(&store, schedule)).await.unwrap_or_else(|| Ok(Written::default()))
+            })
         });
+        self.begin = Some(begin);
+        // If it was not told, finishing says why.
+        let _ = is_connected.await;
+        Ok(())
+    }
+
+    /// Begins to write.
+    pub(crate) fn begin(&mut self, schedule: Schedule) {
+        if let Some(begin) = self.begin.take() {
+            // It fails where connecting did, which finishing tells.
+            let _ = begin.send(schedule);
+        }
     }
 
     /// Begins no further transaction.
@@ -78,8 +108,42 @@ impl Writer {
 
     /// Waits until everything is written; `None` where nothing is.
     pub(crate) async fn finish(&mut self) -> Result<Option<Written>> {
-        let Some(finished) = self.task.join_next().await else { return Ok(None) };
+        let Some(finished) = self.thread.join_next().await else { return Ok(None) };
         Ok(Some(finished.context("the writer panicked")?.context("the datastore refused a write")?))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.gone.cancel();
+    }
+}
+
+/// What the thread does.
+struct Work {
+    workload: Arc<Workload>,
+    transactions: u64,
+    transaction: u32,
+    newest: Arc<AtomicU64>,
+    stop: CancellationToken,
+}
+
+impl Work {
+    async fn run(self, store: &EtcdStore, schedule: Schedule) -> Result<Written> {
+        let mut written = Written::default();
+        for index in 0..self.transactions {
+            let at = schedule.intended(index);
+            if self.stop.run_until_cancelled(sleep_until(at)).await.is_none() {
+                break;
+            }
+            written.behind = written.behind.max(at.elapsed());
+            let intended = self.workload.clock().since_unix(at);
+            let first = index as u32 * self.transaction + 1;
+            let writes = (first..first + self.transaction).map(|number| self.workload.write(number, intended));
+            self.newest.fetch_max(store.transact(writes.collect()).await?, Ordering::Relaxed);
+            written.writes += u64::from(self.transaction);
+        }
+        Ok(written)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Bytes in, messages out; no I/O. A message that is too long is refused as soon as its prefix is seen, a compressed one
 //! as soon as it says what it would become.
 
+mod recent;
 mod unpack;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -72,6 +73,8 @@ pub(super) struct Message {
 pub(super) struct FrameDecoder {
     /// Whether messages may be compressed with zstd.
     takes_zstd: bool,
+    /// Whether other clients of this process get the same messages.
+    has_peers: bool,
     /// The chunk being cut, while nothing of an earlier chunk is left.
     chunk: Bytes,
     /// The head of a message that spreads over chunks; empty otherwise, so that an idle client holds no buffer.
@@ -82,6 +85,11 @@ impl FrameDecoder {
     /// A decoder of messages that may be compressed with zstd, or must not.
     pub(super) fn new(takes_zstd: bool) -> Self {
         Self { takes_zstd, ..Self::default() }
+    }
+
+    /// One of many decoders in a process to which the same messages come: they are unpacked once.
+    pub(super) fn among_many(takes_zstd: bool) -> Self {
+        Self { takes_zstd, has_peers: true, ..Self::default() }
     }
 
     /// Takes the next chunk. Call [`Self::next`] until it gives `None` before the next one.
@@ -111,7 +119,11 @@ impl FrameDecoder {
             self.partial = BytesMut::new();
         }
         message.advance(PREFIX_BYTES);
-        let content = if is_compressed { unpack::zstd(&message, MAX_MESSAGE_BYTES)? } else { message };
+        let content = match (is_compressed, self.has_peers) {
+            (false, _) => message,
+            (true, false) => unpack::zstd(&message, MAX_MESSAGE_BYTES)?,
+            (true, true) => recent::zstd(&message, MAX_MESSAGE_BYTES)?,
+        };
         Ok(Some(Message { content, wire_bytes: length }))
     }
 

@@ -155,11 +155,13 @@ impl Account {
         self.in_snapshot = false;
         let now = self.workload.clock().since_unix(Instant::now());
         let recorder: &Recorder = if self.is_stalled { &self.recorders.stalled } else { &self.recorders.latency };
-        for intended in self.pending.drain(..) {
-            recorder.record(self.number, now.saturating_sub(intended));
+        // What was written together was intended for one moment.
+        for together in self.pending.chunk_by(PartialEq::eq) {
+            recorder.record(self.number, now.saturating_sub(together[0]), together.len() as u64);
         }
+        self.pending.clear();
         if let Some((_, since)) = self.goal.take_if(|(goal, _)| *goal <= revision) {
-            self.recorders.in_sync.record(self.number, since.elapsed());
+            self.recorders.in_sync.record(self.number, since.elapsed(), 1);
         }
     }
 

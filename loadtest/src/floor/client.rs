@@ -119,7 +119,7 @@ async fn read(
         let mut stamp = [0; STAMP_BYTES];
         stamp.copy_from_slice(&frame[4..4 + STAMP_BYTES]);
         let intended = epoch + Duration::from_micros(u64::from_be_bytes(stamp));
-        recorder.record(client, Instant::now().saturating_duration_since(intended));
+        recorder.record(client, Instant::now().saturating_duration_since(intended), 1);
     }
     Ok(())
 }

@@ -26,9 +26,9 @@ impl Default for Histogram {
 }
 
 impl Histogram {
-    /// Adds a latency.
-    pub(crate) fn record(&mut self, latency: Duration) {
-        self.0.saturating_record(latency.as_micros() as u64);
+    /// Adds a latency, so many times.
+    pub(crate) fn record(&mut self, latency: Duration, times: u64) {
+        self.0.saturating_record_n(latency.as_micros() as u64, times);
     }
 
     /// Forgets all.
@@ -78,7 +78,7 @@ mod tests {
 
     fn of(latencies_us: impl Iterator<Item = u64>) -> Histogram {
         let mut histogram = Histogram::default();
-        latencies_us.for_each(|us| histogram.record(Duration::from_micros(us)));
+        latencies_us.for_each(|us| histogram.record(Duration::from_micros(us), 1));
         histogram
     }
 

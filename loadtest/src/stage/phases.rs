@@ -70,12 +70,13 @@ impl Stage<'_> {
                 self.measured = Some(Measured::begin(self)?);
             }
             Phase::Write => {
-                let store = self.store.clone().context("there is no datastore to write to")?;
+                if self.leads() {
+                    let etcd = self.deployment.etcd().context("there is no datastore to write to")?;
+                    self.writer.connect(etcd, self.workload.clone(), self.scenario).await?;
+                }
                 let schedule = Schedule::new(Instant::now(), self.scenario.rate, self.scenario.burst);
                 let schedule = self.workload.begin(schedule);
-                if self.leads() {
-                    self.writer.start(store, self.workload.clone(), schedule, self.scenario);
-                }
+                self.writer.begin(schedule);
             }
             Phase::Arrive => {
                 self.finish_writing().await?;

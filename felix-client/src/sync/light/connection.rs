@@ -64,7 +64,7 @@ impl Transport for LightConnection {
             writer: Arc::new(Mutex::new(writer)),
             inbound: BytesMut::new(),
             // Its headers would say what typha uses; it uses nothing that was not offered.
-            decoder: FrameDecoder::new(config.takes_zstd),
+            decoder: FrameDecoder::among_many(config.takes_zstd),
             received_bytes: 0,
             subscribed_bytes: 0,
         };

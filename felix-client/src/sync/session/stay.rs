@@ -1,9 +1,9 @@
 //! A client with a stream: reads it, looks for a better place, and is there before it leaves the old one.
 
-use std::{future, sync::Arc};
+use std::{future, pin::Pin, sync::Arc};
 
 use proto::sync::v1::{Batch, GoAway, SubscribeRequest, go_away::Kind};
-use tokio::time::{self, Duration, Instant};
+use tokio::time::{Duration, Instant, Sleep, sleep_until};
 
 use super::{
     super::{
@@ -32,6 +32,9 @@ pub(super) struct Stay<'s, 'a, C, T> {
     candidate: Option<Box<Candidate<'a, T>>>,
     /// The replica is dead if it says nothing until then.
     silent_at: Instant,
+    /// Wakes us when something may be due: early rather than set anew for each message, which would cost more than most
+    /// messages do.
+    alarm: Pin<Box<Sleep>>,
 }
 
 /// What follows when a stream is over.
@@ -55,7 +58,7 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
     pub(super) fn new(session: &'s mut Session<'a, C>, active: &'s mut Active<T>) -> Self {
         let plan = Plan::new(session.config.move_spread);
         let silent_at = Instant::now() + session.config.silence_limit;
-        Self { session, active, plan, candidate: None, silent_at }
+        Self { session, active, plan, candidate: None, silent_at, alarm: Box::pin(sleep_until(silent_at)) }
     }
 
     /// To the end of the stream. Cancel safe as far as the consumer is.
@@ -82,6 +85,9 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
     async fn hear(&mut self) -> Heard {
         let candidate_until = self.candidate.as_ref().map(|candidate| candidate.gives_up_at);
         let due = [self.plan.next(), candidate_until].into_iter().flatten().fold(self.silent_at, Instant::min);
+        if self.alarm.is_elapsed() || self.alarm.deadline() > due {
+            self.alarm.as_mut().reset(due);
+        }
         let is_fixed = self.session.config.discovery.is_fixed();
         tokio::select! {
             // A candidate comes first: what it says has an end.
@@ -90,7 +96,7 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
             received = self.active.transport.next() => Heard::Batch(received),
             // Fails only where the configuration is gone, which the session borrows.
             _ = self.session.known.changed(), if !is_fixed => Heard::Replicas,
-            () = time::sleep_until(due) => Heard::Time,
+            () = self.alarm.as_mut() => Heard::Time,
         }
     }
 
