@@ -70,6 +70,11 @@ impl Feed {
         }
     }
 
+    /// The same with another allowance for tombstones than the usual one.
+    pub fn bounded(self, tombstone_allowance_bytes: usize) -> Self {
+        Self { store: self.store.bounded(tombstone_allowance_bytes), ..self }
+    }
+
     /// Takes one event that came at `now`.
     pub fn on(&mut self, event: SourceEvent, now: Instant) -> News {
         let is_alive = !matches!(event, SourceEvent::Unavailable { .. });

@@ -48,6 +48,8 @@ pub struct Store {
     tombstones: OrdSet<Place>,
     /// What the tombstones' entries take.
     tombstone_bytes: usize,
+    /// See [`TOMBSTONE_ALLOWANCE_BYTES`].
+    tombstone_allowance_bytes: usize,
     /// Keys whose entries were damaged and put away. Changed by [`Store::put_away`] and by writes.
     lost: Lost,
 }
@@ -55,8 +57,18 @@ pub struct Store {
 impl Store {
     /// Nothing, before any revision, of a datastore.
     pub fn new(datastore_id: u64, epoch: u64) -> Self {
-        let view = View::empty(datastore_id, epoch);
-        Self { view, tombstones: OrdSet::new(), tombstone_bytes: 0, lost: Lost::default() }
+        Self {
+            view: View::empty(datastore_id, epoch),
+            tombstones: OrdSet::new(),
+            tombstone_bytes: 0,
+            tombstone_allowance_bytes: TOMBSTONE_ALLOWANCE_BYTES,
+            lost: Lost::default(),
+        }
+    }
+
+    /// The same with another allowance for tombstones than the usual one.
+    pub fn bounded(self, tombstone_allowance_bytes: usize) -> Self {
+        Self { tombstone_allowance_bytes, ..self }
     }
 
     /// The present state, immutable.
@@ -174,7 +186,7 @@ impl Store {
 
     /// Tombstones never take more than the state itself. Whoever is older than a dropped one needs a snapshot.
     fn drop_oldest_tombstones(&mut self) {
-        let bound = self.view.state_bytes.max(TOMBSTONE_ALLOWANCE_BYTES);
+        let bound = self.view.state_bytes.max(self.tombstone_allowance_bytes);
         while self.tombstone_bytes > bound {
             let Some(place) = self.tombstones.get_min().cloned() else { return };
             self.tombstones.remove(&place);

@@ -30,6 +30,8 @@ pub(super) struct Auditor {
     round: Option<Round>,
     /// When the next slice or round is due; none before the first state.
     due: Option<Instant>,
+    /// When all is to be looked at, however many complaints come meanwhile.
+    all_at: Option<Instant>,
     /// What clients complained of and no round covers yet.
     complaint: Option<Complaint>,
     /// When the last complaint's round began.
@@ -39,7 +41,9 @@ pub(super) struct Auditor {
 struct Round {
     audit: Audit,
     has_damage: bool,
-    /// The complaint that it is about.
+    /// Whether it looks at everything.
+    is_of_all: bool,
+    /// The complaint that it settles.
     complaint: Option<u64>,
 }
 
@@ -63,7 +67,8 @@ pub(super) struct Finding {
 impl Auditor {
     /// The first state is complete.
     pub(super) fn start(&mut self, now: Instant) {
-        self.due.get_or_insert(now + ROUND_EVERY);
+        let all_at = *self.all_at.get_or_insert(now + ROUND_EVERY);
+        self.due.get_or_insert(all_at);
     }
 
     /// When [`Self::slice`] is to be called next.
@@ -83,31 +88,39 @@ impl Auditor {
 
     /// Looks at the next slice.
     pub(super) fn slice(&mut self, view: &View, now: Instant) -> Finding {
-        let round = self.round.get_or_insert_with(|| {
-            let complaint = self.complaint.take();
-            if complaint.is_some() {
-                self.heard_at = Some(now);
-            }
-            let ranges = complaint.map_or_else(RangeSet::all, |complaint| complaint.ranges);
-            let audit = Audit::start(view.clone(), ranges);
-            Round { audit, has_damage: false, complaint: complaint.map(|complaint| complaint.number) }
-        });
+        let mut round = self.round.take().unwrap_or_else(|| self.begin(view, now));
         let slice = round.audit.slice();
         round.has_damage |= !slice.damaged.is_empty() || slice.end == Some(End::SumsDiffer);
-        let mut finding = Finding { slice, settled: None };
-        self.due = Some(now + SLICE_EVERY);
-        if finding.slice.end.is_some()
-            && let Some(round) = self.round.take()
-        {
-            finding.settled = round.complaint;
-            self.due = Some(self.after(round.has_damage, now));
+        if slice.end.is_none() {
+            (self.round, self.due) = (Some(round), Some(now + SLICE_EVERY));
+            return Finding { slice, settled: None };
         }
-        finding
+        self.due = Some(self.after(&round, now));
+        Finding { slice, settled: round.complaint }
     }
 
-    fn after(&self, has_damage: bool, now: Instant) -> Instant {
-        let regular = now + if has_damage { AFTER_DAMAGE } else { ROUND_EVERY };
-        if self.complaint.is_some() { regular.min(self.may_hear_at(now)) } else { regular }
+    fn begin(&mut self, view: &View, now: Instant) -> Round {
+        let complaint = self.complaint.take();
+        if complaint.is_some() {
+            self.heard_at = Some(now);
+        }
+        // Clients that keep complaining of some ranges do not put off the look at all the others.
+        let doubted = complaint.filter(|_| self.all_at.is_some_and(|all_at| now < all_at));
+        let ranges = doubted.map_or_else(RangeSet::all, |complaint| complaint.ranges);
+        Round {
+            audit: Audit::start(view.clone(), ranges),
+            has_damage: false,
+            is_of_all: doubted.is_none(),
+            complaint: complaint.map(|complaint| complaint.number),
+        }
+    }
+
+    /// When the next round begins.
+    fn after(&mut self, round: &Round, now: Instant) -> Instant {
+        let regular = self.all_at.filter(|_| !round.is_of_all).unwrap_or(now + ROUND_EVERY);
+        let all_at = if round.has_damage { regular.min(now + AFTER_DAMAGE) } else { regular };
+        self.all_at = Some(all_at);
+        if self.complaint.is_some() { all_at.min(self.may_hear_at(now)) } else { all_at }
     }
 
     fn may_hear_at(&self, now: Instant) -> Instant {

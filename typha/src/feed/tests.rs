@@ -164,6 +164,27 @@ fn a_complaint_is_looked_into_at_once_and_many_are_one() {
 }
 
 #[test]
+fn complaints_do_not_put_off_the_look_at_everything() {
+    let now = Instant::now();
+    let mut feed = listed(now);
+    let due = feed.audit_due().expect("an audit is due");
+    let entry = feed.state(0).view.get("Tier/tier-7").cloned().expect("it is there");
+    flip(entry.encoded().last().expect("bytes"));
+    let elsewhere: RangeSet = [entry.range().wrapping_add(1)].into_iter().collect();
+    for number in 1.. {
+        let at = now + Duration::from_secs(10 * number);
+        if at > due {
+            break;
+        }
+        feed.complain(elsewhere, number, at);
+        round(&mut feed);
+        assert_eq!((feed.state(0).integrity.damaged_entries, feed.audit_due()), (0, Some(due)));
+    }
+    round(&mut feed);
+    assert_eq!(feed.state(0).integrity.damaged_entries, 1);
+}
+
+#[test]
 fn a_complaint_without_damage_makes_everything_anew_that_was_made_for_clients() {
     let now = Instant::now();
     let mut feed = listed(now);

@@ -20,7 +20,8 @@ impl Relist {
     /// Starts over `store`, or beside it where the list is of another datastore.
     pub fn start(store: &Store, datastore_id: u64) -> Self {
         let is_same = store.datastore_id() == datastore_id;
-        let store = if is_same { store.clone() } else { Store::new(datastore_id, store.epoch() + 1) };
+        let anew = || Store::new(datastore_id, store.epoch() + 1).bounded(store.tombstone_allowance_bytes);
+        let store = if is_same { store.clone() } else { anew() };
         Self { store, marked: HashSet::new(), has_lost: false }
     }
 
