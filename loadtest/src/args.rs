@@ -68,6 +68,9 @@ pub(crate) struct RunArgs {
     /// Start no datastore, but use the etcd at this address, and delete from it what was written
     #[arg(long, value_name = "IP:PORT", conflicts_with_all = ["target", "etcd"])]
     datastore: Option<SocketAddr>,
+    /// The process of that etcd, where nobody else uses it: its CPU time is then the run's and not others'
+    #[arg(long, value_name = "PID", requires = "datastore")]
+    datastore_pid: Option<u32>,
     #[command(flatten)]
     pub(crate) field: FieldArgs,
 }
@@ -75,7 +78,9 @@ pub(crate) struct RunArgs {
 impl RunArgs {
     /// What a local deployment is to start.
     pub(crate) fn datastore(&self) -> Datastore {
-        self.datastore.map_or_else(|| Datastore::chosen(self.etcd), Datastore::Given)
+        let pid = self.datastore_pid;
+        let given = self.datastore.map(|address| Datastore::Given { address, pid });
+        given.unwrap_or_else(|| Datastore::chosen(self.etcd))
     }
 }
 

@@ -3,8 +3,6 @@
 mod confirm;
 mod field;
 
-use std::sync::Arc;
-
 use anyhow::{Context as _, Result, bail};
 use datastore_adapters::EtcdConfig;
 use pki::Peers;
@@ -12,7 +10,8 @@ use rustls::ClientConfig;
 
 pub(crate) use self::{confirm::confirm, field::FieldArgs};
 use crate::{
-    local::{Datastore, Local, Meter, TYPHA_CN},
+    local::{Datastore, Local, TYPHA_CN},
+    sampler::Gauges,
     scenario::{Phase, Scenario},
     workload::Content,
 };
@@ -29,7 +28,7 @@ impl Deployment {
     /// Starts a local deployment, or checks that a scenario can be run in the field.
     pub(crate) async fn start(scenario: &Scenario, field: &FieldArgs, datastore: Datastore) -> Result<Self> {
         if field.is_local() {
-            if matches!(datastore, Datastore::Given(_)) {
+            if matches!(datastore, Datastore::Given { .. }) {
                 check_tidy(scenario).context("--datastore")?;
             }
             let can_cut = scenario.phases.iter().any(|phase| matches!(phase, Phase::Cut(_)));
@@ -67,11 +66,11 @@ impl Deployment {
         }
     }
 
-    /// Counts the servers' CPU time and memory, where we can.
-    pub(crate) fn meter(&self) -> Option<Arc<Meter>> {
+    /// Shows the CPU time and memory of its processes, where we can.
+    pub(crate) fn gauges(&self) -> Gauges {
         match self {
-            Self::Local(local) => Some(Arc::clone(&local.meter)),
-            Self::Field(_) => None,
+            Self::Local(local) => local.gauges(),
+            Self::Field(_) => Gauges::default(),
         }
     }
 

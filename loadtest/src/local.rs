@@ -23,6 +23,7 @@ use tokio::time::sleep;
 
 use self::{child::Child, folder::Folder, relay::Relay};
 pub(crate) use self::{folder::remove_when_orphaned, meter::Meter};
+use crate::sampler::Gauges;
 
 /// The common name of the typha's certificate.
 pub(crate) const TYPHA_CN: &str = "typha-server";
@@ -39,7 +40,11 @@ pub(crate) enum Datastore {
     /// The etcd found in PATH.
     Etcd,
     /// None: an etcd listens there already, and is left as it was found.
-    Given(SocketAddr),
+    Given {
+        address: SocketAddr,
+        /// Its process, where it is the run's alone.
+        pid: Option<u32>,
+    },
 }
 
 impl Datastore {
@@ -59,7 +64,9 @@ pub(crate) struct Local {
     folder: Folder,
     server_files: Files,
     /// Counts the CPU time and memory of all replicas.
-    pub(crate) meter: Arc<Meter>,
+    meter: Arc<Meter>,
+    /// The datastore's; none where its process is not known.
+    store_meter: Option<Arc<Meter>>,
     /// Where the store listens.
     pub(crate) store_url: String,
     /// The clients' certificate.
@@ -85,6 +92,11 @@ impl Local {
         let client_files = authority.write(folder.path(), "client", &Request::named(CLIENT_CN))?;
 
         let (store, address) = start_store(&datastore, folder.path()).await?;
+        let store_pid = match (&store, &datastore) {
+            (Some(child), _) => Some(child.id()),
+            (None, Datastore::Given { pid, .. }) => *pid,
+            (None, _) => None,
+        };
         let relay = if can_cut { Some(Relay::start(address).await?) } else { None };
         let mut local = Self {
             replicas: Vec::new(),
@@ -93,6 +105,7 @@ impl Local {
             folder,
             server_files,
             meter: Arc::default(),
+            store_meter: store_pid.map(|pid| Arc::new(Meter::of(pid))),
             store_url: format!("http://{address}"),
             client_files,
         };
@@ -132,6 +145,11 @@ impl Local {
             .arg("--ca-file")
             .arg(&self.server_files.ca);
         Ok(command)
+    }
+
+    /// Shows the processes' CPU time and memory.
+    pub(crate) fn gauges(&self) -> Gauges {
+        Gauges { server: Some(Arc::clone(&self.meter)), datastore: self.store_meter.clone() }
     }
 
     /// Where the replicas listen.
@@ -193,7 +211,7 @@ impl Local {
 }
 
 async fn start_store(datastore: &Datastore, folder: &Path) -> Result<(Option<Child>, SocketAddr)> {
-    if let Datastore::Given(address) = datastore {
+    if let Datastore::Given { address, .. } = datastore {
         return Ok((None, *address));
     }
     let address = free_address()?;
@@ -211,7 +229,7 @@ fn store_command(datastore: &Datastore, address: SocketAddr, folder: &Path) -> R
             command.arg("--data-dir").arg(data).args(["--listen", &address.to_string()]);
             Ok(("cattail-store", command))
         }
-        Datastore::Etcd | Datastore::Given(_) => {
+        Datastore::Etcd | Datastore::Given { .. } => {
             let (url, peer_url) = (format!("http://{address}"), format!("http://{}", free_address()?));
             let mut command = Command::new(in_path("etcd")?);
             command.arg("--data-dir").arg(data).args(["--log-level", "warn", "--name", "loadtest"]);

@@ -1,5 +1,7 @@
 //! What the kernel says of a process, CPU time and memory from /proc, and what it does for us: ends children with us.
 
+mod machine_time;
+
 use std::{fs, io, os::unix::process::CommandExt as _, process::Command};
 
 use anyhow::{Context as _, Result};
@@ -7,6 +9,8 @@ use nix::{
     sys::{prctl::set_pdeathsig, signal::Signal},
     unistd::{SysconfVar, getpid, getppid, sysconf},
 };
+
+pub(crate) use self::machine_time::MachineTime;
 
 /// CPU time and memory of a process at one moment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,8 +82,13 @@ fn cpu_us(stat: &str) -> Result<u64> {
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let field = |index: usize| fields.get(index).and_then(|text| text.parse::<u64>().ok());
     let ticks = field(11).zip(field(12)).map(|(user, system)| user + system).context("/proc/PID/stat has no times")?;
+    Ok(microseconds(ticks))
+}
+
+/// Of the kernel's ticks.
+fn microseconds(ticks: u64) -> u64 {
     let ticks_per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100) as u64;
-    Ok(ticks * 1_000_000 / ticks_per_second)
+    ticks * 1_000_000 / ticks_per_second
 }
 
 fn rss_kb(status: &str) -> Result<u64> {

@@ -1,6 +1,7 @@
 //! What a run found: JSON whose field names are kept (`report.schema.json` describes them).
 
 pub(crate) mod compare;
+mod elsewhere;
 pub(crate) mod html;
 mod limits;
 mod machine;
@@ -13,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use self::{machine::Machine, slo::Verdict};
+use self::{elsewhere::Elsewhere, machine::Machine, slo::Verdict};
 use crate::{
     floor::Floor,
     recorder::{Histogram, Percentiles},
@@ -68,6 +69,9 @@ pub(crate) struct Report {
     pub(crate) histograms_us: Histograms,
     /// This process: where it is near a whole core, it and not the server may be the limit.
     pub(crate) harness: Harness,
+    /// Who else used the machine while the run was measured; absent in reports of versions that did not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) elsewhere: Option<Elsewhere>,
     /// Plain sockets with the same bytes, right after; absent where nothing was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) floor: Option<Floor>,
@@ -77,7 +81,7 @@ pub(crate) struct Report {
     /// Whether a signal ended the run early.
     #[serde(default)]
     pub(crate) is_interrupted: bool,
-    /// The machine's one-minute load average when the run began.
+    /// The machine's one-minute load average when the run began. It decays over minutes: what ran just before shows in it.
     pub(crate) load_average: f64,
     /// Why figures here are not to be taken at their word; empty on a good day.
     pub(crate) limits: Vec<String>,
@@ -172,7 +176,8 @@ impl Report {
         };
         let machine = Machine::this();
         let some = |histogram: &Histogram| Some(histogram.percentiles()).filter(|percentiles| percentiles.count > 0);
-        let mut limits = limits::limits(beginning.load_average, machine.cores, server.as_ref(), &harness);
+        let elsewhere = Elsewhere::new(&measures.spent, measures.seconds);
+        let mut limits = limits::limits(machine.cores, server.as_ref(), &harness, &elsewhere);
         if is_interrupted {
             limits.insert(
                 0,
@@ -200,6 +205,7 @@ impl Report {
             in_sync_ms: some(&in_sync),
             histograms_us: Histograms { latency, stalled_latency: stalled, in_sync },
             harness,
+            elsewhere: Some(elsewhere),
             floor,
             shared,
             is_interrupted,

@@ -1,5 +1,8 @@
 //! What a run looks like while it runs: readings at even times, for plots and for whoever watches.
 
+mod gauges;
+mod reading;
+
 use std::{
     io::{self, IsTerminal as _, Write as _},
     sync::Arc,
@@ -14,7 +17,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{fleet::Recorders, local::Meter, process::Usage};
+pub(crate) use self::{
+    gauges::Gauges,
+    reading::{Reading, Spent},
+};
+use crate::fleet::Recorders;
 
 /// A run has about this many samples, so that plots are neither coarse nor crowded.
 const SAMPLES: f64 = 120.0;
@@ -44,6 +51,9 @@ pub(crate) struct Sample {
     pub(crate) harness_cores: f64,
     /// This process's resident memory, kilobytes.
     pub(crate) harness_rss_kb: u64,
+    /// Cores that processes kept busy which are none of the run's.
+    #[serde(default)]
+    pub(crate) others_cores: f64,
     /// Bytes of messages that all clients received in it.
     pub(crate) bytes: u64,
 }
@@ -51,7 +61,7 @@ pub(crate) struct Sample {
 /// Where readings come from.
 pub(crate) struct Sources {
     pub(crate) recorders: Arc<Recorders>,
-    pub(crate) meter: Option<Arc<Meter>>,
+    pub(crate) gauges: Gauges,
     pub(crate) received_bytes: Box<dyn Fn() -> u64 + Send>,
 }
 
@@ -83,13 +93,14 @@ async fn sample(sources: Sources, every: Duration, stop: CancellationToken) -> V
     let mut ticks = interval_at(started + every, every);
     // A late reading is one long stretch, not many empty ones.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut samples, mut before, mut progress) = (Vec::new(), sources.read(started), Progress::new());
+    let mut before = sources.read(started, Reading::default());
+    let (mut samples, mut progress) = (Vec::new(), Progress::new());
     loop {
         let is_last = tokio::select! {
             _ = ticks.tick() => false,
             () = stop.cancelled() => true,
         };
-        let now = sources.read(started);
+        let now = sources.read(started, before.spent);
         // A short last stretch would show a fraction of a tick as a load.
         if !is_last || now.at_s - before.at_s > SHORTEST.as_secs_f64() / 2.0 {
             let sample = sources.between(&before, &now);
@@ -105,38 +116,38 @@ async fn sample(sources: Sources, every: Duration, stop: CancellationToken) -> V
 }
 
 /// Counters at one moment.
-struct Reading {
+struct Moment {
     at_s: f64,
-    server: Usage,
-    own: Usage,
+    spent: Reading,
     bytes: u64,
 }
 
 impl Sources {
-    fn read(&self, started: Instant) -> Reading {
-        Reading {
+    fn read(&self, started: Instant, last: Reading) -> Moment {
+        Moment {
             at_s: started.elapsed().as_secs_f64(),
             // Whoever can say why a process has no usage any more checks whether it lives.
-            server: self.meter.as_ref().and_then(|meter| meter.usage().ok()).unwrap_or_default(),
-            own: Usage::own().unwrap_or_default(),
+            spent: self.gauges.read().unwrap_or(last),
             bytes: (self.received_bytes)(),
         }
     }
 
-    fn between(&self, before: &Reading, now: &Reading) -> Sample {
+    fn between(&self, before: &Moment, now: &Moment) -> Sample {
         let latency = self.recorders.latency.interval();
         let seconds = now.at_s - before.at_s;
-        let cores = |now: &Usage, before: &Usage| now.cpu_us_since(before) as f64 / 1e6 / seconds;
+        let spent = now.spent.since(&before.spent);
+        let cores = |spent: Option<Duration>| spent.unwrap_or_default().as_secs_f64() / seconds;
         Sample {
             at_s: now.at_s,
             arrived: latency.count,
             p50_ms: latency.p50,
             p99_ms: latency.p99,
             max_ms: latency.max,
-            server_cores: cores(&now.server, &before.server),
-            server_rss_kb: now.server.rss_kb,
-            harness_cores: cores(&now.own, &before.own),
-            harness_rss_kb: now.own.rss_kb,
+            server_cores: cores(spent.server),
+            server_rss_kb: now.spent.server.map_or(0, |server| server.rss_kb),
+            harness_cores: cores(Some(spent.own)),
+            harness_rss_kb: now.spent.own.rss_kb,
+            others_cores: cores(spent.others),
             bytes: now.bytes - before.bytes,
         }
     }

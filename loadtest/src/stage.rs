@@ -138,7 +138,7 @@ impl<'a> Stage<'a> {
             eprintln!("Writing {} keys ...", self.scenario.keys);
             self.revision = write_all(store, self.workload.seed()).await?;
         }
-        self.server_before = self.deployment.meter().map(|meter| meter.usage()).transpose()?;
+        self.server_before = self.deployment.gauges().read()?.server;
         Ok(())
     }
 

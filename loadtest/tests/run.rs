@@ -40,10 +40,36 @@ fn a_small_fanout_accounts_for_every_update() {
     for field in ["/server/cpu_us_per_client_update", "/server/rss_kb_per_client", "/floor/cpu_us_per_client_update"] {
         assert!(report.pointer(field).is_some_and(Value::is_number), "{field} in {report:#}");
     }
+    for field in ["/elsewhere/others_cores", "/elsewhere/datastore_cores"] {
+        assert!(report.pointer(field).is_some_and(Value::is_number), "{field} in {report:#}");
+    }
     assert!(report["bytes"].as_u64().unwrap() > 40 * 5 * 300, "{report:#}");
     assert!(out.contains("plain sockets"), "{out}");
     is_self_contained(&folder.path().join("report.html"));
     compares_with_itself(&folder.path().join("report.json"));
+}
+
+#[test]
+fn others_that_use_the_machine_are_told_from_the_run() {
+    let mut other = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("report.json");
+    let output = loadtest(
+        &[
+            &["run", "fanout", "--clients", "2", "--keys", "10", "--seconds", "3", "--no-floor", "--json"][..],
+            &[json.to_str().unwrap()],
+        ]
+        .concat(),
+    );
+    other.kill().unwrap();
+    other.wait().unwrap();
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(out.starts_with("The machine was not quiet: others used"), "{out}");
+    let report: Value = serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap();
+    let cores = |field: &str| report.pointer(field).and_then(Value::as_f64).unwrap();
+    assert!(cores("/elsewhere/others_cores") > 0.1, "{report:#}");
+    let used = ["/elsewhere/others_cores", "/elsewhere/datastore_cores", "/harness/cores", "/server/cores"].map(cores);
+    assert!(used.iter().sum::<f64>() < cores("/machine/cores") * 1.1, "nobody's time counts twice: {used:?}");
 }
 
 fn is_self_contained(page: &Path) {

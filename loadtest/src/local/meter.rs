@@ -1,4 +1,4 @@
-//! CPU time and memory of the replicas together, restarts included.
+//! CPU time and memory of processes together, restarts included.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -22,6 +22,11 @@ struct State {
 }
 
 impl Meter {
+    /// Of one process to begin with.
+    pub(super) fn of(pid: u32) -> Self {
+        Self { state: Mutex::new(State { pids: vec![pid], ..State::default() }) }
+    }
+
     /// A process has started.
     pub(crate) fn started(&self, pid: u32) {
         self.locked().pids.push(pid);

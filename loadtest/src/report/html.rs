@@ -10,7 +10,7 @@ use self::{
     bars::{Bars, Row},
     lines::{Lines, Series},
 };
-use super::Report;
+use super::{Report, elsewhere::Elsewhere};
 use crate::sampler::Sample;
 
 const STYLE: &str = include_str!("html/style.css");
@@ -118,6 +118,7 @@ fn plots(page: &mut String, report: &Report) -> fmt::Result {
         cpu.insert(0, Series { name: "server", points: always(|sample| sample.server_cores) });
         memory.insert(0, Series { name: "server", points: always(|sample| sample.server_rss_kb as f64 / 1024.0) });
     }
+    cpu.push(Series { name: "others", points: always(|sample| sample.others_cores) });
     write!(page, "{}", Lines { title: "CPU", unit: "cores", series: cpu })?;
     write!(page, "{}", Lines { title: "Memory", unit: "MB", series: memory })?;
     let series = vec![Series { name: "all clients", points: rates(samples) }];
@@ -159,7 +160,7 @@ fn facts(page: &mut String, report: &Report) -> fmt::Result {
     let facts = [
         ("Machine", format!("{}, {} cores, Linux {}", report.machine.cpu, report.machine.cores, report.machine.kernel)),
         ("Program", format!("loadtest {}, {build}", report.version)),
-        ("Load average before", format!("{:.2}", report.load_average)),
+        ("Other CPU time", other_cpu(report)),
         ("Schedule", schedule(report)),
         ("Streams", format!("{} snapshots, {} resumes, {} cut", report.snapshots, report.resumes, report.cut)),
         ("Oldest view clients were told of", format!("{} ms", report.upstream_age_ms)),
@@ -173,6 +174,12 @@ fn facts(page: &mut String, report: &Report) -> fmt::Result {
         writeln!(page, "<tr><th>{name}</th><td>{}</td></tr>", Escaped(&value))?;
     }
     writeln!(page, "</table>\n</div>")
+}
+
+fn other_cpu(report: &Report) -> String {
+    let rows = report.elsewhere.iter().flat_map(Elsewhere::rows);
+    let told: Vec<String> = rows.map(|(what, cores)| format!("{what} {cores:.2} cores")).collect();
+    if told.is_empty() { "not known".to_owned() } else { told.join(", ") }
 }
 
 fn schedule(report: &Report) -> String {

@@ -5,7 +5,7 @@
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Harness, Histograms, Percentiles, Report};
+use super::{Elsewhere, Harness, Histograms, Percentiles, Report};
 use crate::{recorder::Histogram, sampler::Sample, scenario::Scenario};
 
 /// Merges the reports of all shares of one run.
@@ -54,6 +54,7 @@ fn named_limits(report: &Report) -> Vec<String> {
 fn add(whole: &mut Report, part: Report) {
     whole.limits.extend(named_limits(&part));
     whole.harness = both(&whole.harness, whole.clients, &part.harness, part.clients);
+    whole.elsewhere = [whole.elsewhere, part.elsewhere].into_iter().flatten().reduce(Elsewhere::most);
     whole.clients += part.clients;
     whole.settings = Scenario { clients: whole.clients, ..whole.settings.clone() };
     whole.delivered += part.delivered;
@@ -97,6 +98,7 @@ fn add_samples(whole: &mut Vec<Sample>, part: Vec<Sample>) {
         sum.max_ms = sum.max_ms.max(sample.max_ms);
         sum.harness_cores += sample.harness_cores;
         sum.harness_rss_kb += sample.harness_rss_kb;
+        sum.others_cores = sum.others_cores.max(sample.others_cores);
         sum.bytes += sample.bytes;
     }
 }

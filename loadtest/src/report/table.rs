@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Report;
+use super::{Report, elsewhere::Elsewhere};
 use crate::recorder::Percentiles;
 
 /// Width of what a row is about.
@@ -20,14 +20,15 @@ impl fmt::Display for Report {
         self.cpu(f)?;
         self.latencies(f)?;
         self.memory(f)?;
+        self.rest(f)?;
         writeln!(f)?;
         if let Some(ratio) = self.floor_ratio() {
             write!(f, "{ratio:.1} times the floor's CPU; ")?;
         }
         writeln!(
             f,
-            "{} lost, {} conflated, {} cut, {} resumes, {} snapshots; load average {:.2}",
-            self.lost, self.conflated, self.cut, self.resumes, self.snapshots, self.load_average
+            "{} lost, {} conflated, {} cut, {} resumes, {} snapshots",
+            self.lost, self.conflated, self.cut, self.resumes, self.snapshots
         )?;
         for verdict in &self.slo {
             writeln!(f, "{verdict}")?;
@@ -72,8 +73,16 @@ impl Report {
             row(f, "server RSS per client", &format!("{:.1} KB", server.rss_kb_per_client), "")?;
         }
         row(f, "bytes received by clients", &format!("{:.1} MB", self.bytes as f64 / 1e6), "")?;
-        row(f, "harness CPU", &format!("{:.2} cores", self.harness.cores), "")?;
         row(f, "harness RSS per client", &format!("{:.1} KB", self.harness.rss_kb_per_client), "")
+    }
+
+    /// Who else kept the machine busy.
+    fn rest(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        row(f, "harness CPU", &format!("{:.2} cores", self.harness.cores), "")?;
+        for (what, cores) in self.elsewhere.iter().flat_map(Elsewhere::rows) {
+            row(f, what, &format!("{cores:.2} cores"), "")?;
+        }
+        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::Stage;
 use crate::{
     process::Usage,
-    sampler::{Sample, Sampler, Sources},
+    sampler::{Reading, Sample, Sampler, Sources, Spent},
     scenario::Phase,
 };
 
@@ -18,8 +18,7 @@ const EXPECTED_STORM: Duration = Duration::from_secs(5);
 /// Readings at the beginning.
 pub(crate) struct Measured {
     started: Instant,
-    server: Option<Usage>,
-    own: Usage,
+    reading: Reading,
     bytes: u64,
     sampler: Sampler,
 }
@@ -30,6 +29,8 @@ pub(crate) struct Measures {
     /// The servers, where we see their processes.
     pub(crate) server: Option<Process>,
     pub(crate) own: Process,
+    /// Whose the machine's CPU time was.
+    pub(crate) spent: Spent,
     /// Bytes of messages that all clients received.
     pub(crate) bytes: u64,
     pub(crate) samples: Vec<Sample>,
@@ -49,29 +50,23 @@ impl Measured {
     pub(super) fn begin(stage: &Stage<'_>) -> Result<Self> {
         let received_bytes = stage.fleet.received_bytes();
         let bytes = received_bytes();
-        let sources = Sources {
-            recorders: stage.recorders.clone(),
-            meter: stage.deployment.meter(),
-            received_bytes: Box::new(received_bytes),
-        };
-        Ok(Self {
-            server: stage.deployment.meter().map(|meter| meter.usage()).transpose()?,
-            own: Usage::own()?,
-            bytes,
-            sampler: Sampler::start(sources, expected_s(stage)),
-            started: Instant::now(),
-        })
+        let gauges = stage.deployment.gauges();
+        let reading = gauges.read()?;
+        let received_bytes = Box::new(received_bytes);
+        let sources = Sources { recorders: stage.recorders.clone(), gauges, received_bytes };
+        Ok(Self { reading, bytes, sampler: Sampler::start(sources, expected_s(stage)), started: Instant::now() })
     }
 
     /// Until now.
     pub(super) async fn end(self, stage: &Stage<'_>) -> Result<Measures> {
-        let server = stage.deployment.meter().map(|meter| meter.usage()).transpose()?;
-        let (own, bytes) = (Usage::own()?, stage.fleet.received_bytes()() - self.bytes);
+        let (now, begun) = (stage.deployment.gauges().read()?, self.reading);
+        let bytes = stage.fleet.received_bytes()() - self.bytes;
         let seconds = self.started.elapsed().as_secs_f64();
         Ok(Measures {
             seconds,
-            server: server.zip(self.server).map(|(now, begun)| process(now, begun, stage.server_before)),
-            own: process(own, self.own, Some(stage.own_before)),
+            server: now.server.zip(begun.server).map(|(now, begun)| process(now, begun, stage.server_before)),
+            own: process(now.own, begun.own, Some(stage.own_before)),
+            spent: now.since(&begun),
             bytes,
             samples: self.sampler.finish().await?,
         })

@@ -57,6 +57,11 @@ impl Etcd {
         self.address
     }
 
+    /// Its process.
+    pub(super) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Forgets the history that one side left, so that the other does not pay for it.
     pub(super) fn forget_history(&self) -> Result<()> {
         let status: Value =

@@ -21,7 +21,7 @@ const COLUMNS: [Column; 7] = [
     Column("latency p50, ms", "/latency_ms/p50", 1.0),
     Column("latency p99, ms", "/latency_ms/p99", 1.0),
     Column("load program, cores", "/harness/cores", 1.0),
-    Column("load average", "/load_average", 1.0),
+    Column("others, cores", "/elsewhere/others_cores", 1.0),
 ];
 
 /// Makes all runs and prints the table.

@@ -36,6 +36,7 @@ impl Ours {
     pub(super) fn measure(&self, case: &Case, options: &Options, etcd: &Etcd) -> Result<Value> {
         let mut loadtest = Command::new(&self.loadtest);
         loadtest.args(["run", case.scenario, "--datastore", &etcd.address().to_string()]);
+        loadtest.args(["--datastore-pid", &etcd.pid().to_string()]);
         loadtest.args(["--clients", &options.clients.to_string()]);
         if let Some(keys) = case.transaction {
             loadtest.args(["--transaction", &keys.to_string()]);

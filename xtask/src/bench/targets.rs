@@ -76,11 +76,11 @@ fn cells(row: &Row, found: &Found) -> [String; 5] {
 
 /// What was run, so that each figure can be had again by itself.
 fn commands(found: &Found) -> String {
-    let heading = ["run", "command", "load average"].map(str::to_owned);
+    let heading = ["run", "command", "others, cores"].map(str::to_owned);
     let rows = RUNS.iter().map(|run| {
-        let load = found.number(run.name, "/load_average");
-        let load = load.map_or_else(|| "failed".to_owned(), |load| format!("{load:.1}"));
-        [run.name.to_owned(), format!("`{}`", shell_line(run.scenario, run.options)), load]
+        let others = found.number(run.name, "/elsewhere/others_cores");
+        let others = others.map_or_else(|| "failed".to_owned(), |cores| format!("{cores:.2}"));
+        [run.name.to_owned(), format!("`{}`", shell_line(run.scenario, run.options)), others]
     });
     markdown::table(heading, rows)
 }
