@@ -5,6 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
     time::Duration,
 };
 
@@ -27,6 +28,8 @@ use crate::{
 
 /// Transactions that are under way at a time where only speed matters. Etcd commits them together.
 const UNDER_WAY: usize = 8;
+/// Timers of tokio are late by up to this; the rest of the time to a write the thread sleeps by itself.
+const COARSE: Duration = Duration::from_millis(2);
 /// Between two lines about keys that are written before a run.
 const PROGRESS: Duration = Duration::from_secs(5);
 
@@ -133,9 +136,10 @@ impl Work {
         let mut written = Written::default();
         for index in 0..self.transactions {
             let at = schedule.intended(index);
-            if self.stop.run_until_cancelled(sleep_until(at)).await.is_none() {
+            if self.stop.run_until_cancelled(sleep_until(at - COARSE)).await.is_none() {
                 break;
             }
+            thread::sleep(at.saturating_duration_since(Instant::now()));
             written.behind = written.behind.max(at.elapsed());
             let intended = self.workload.clock().since_unix(at);
             let first = index as u32 * self.transaction + 1;

@@ -97,7 +97,11 @@ impl Writer {
         let now = Instant::now();
         self.journeys.received(&event);
         if self.feed.on(event, now) == News::Entries && self.due.is_none() {
-            self.due = Some(self.window.due(now));
+            match self.window.due(now) {
+                // A timer takes a millisecond for no time at all.
+                due if due <= now => self.publish(),
+                due => self.due = Some(due),
+            }
         }
         if self.is_stale && self.feed.proof_of_life == Some(now) {
             self.is_stale = false;
