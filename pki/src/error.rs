@@ -15,6 +15,12 @@ pub enum LoadError {
         /// What the system says.
         error: io::Error,
     },
+    /// The files are being written at this moment.
+    #[error("{} and the files beside it change while they are read; try again when they are written", file.display())]
+    Changing {
+        /// The certificate's file.
+        file: PathBuf,
+    },
     /// The file has no PEM section, or a damaged one.
     #[error("{} is not PEM: {reason}; it must hold -----BEGIN … and -----END … sections", file.display())]
     NotPem {

@@ -1,9 +1,8 @@
-//! The three PEM files of one end of a connection, and how their contents are read.
+//! The three PEM files of one end of a connection, and how their texts are understood.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use rustls::pki_types::{
@@ -25,11 +24,11 @@ pub struct Files {
     pub ca: PathBuf,
 }
 
-/// Reads all certificates of a file, and refuses those that are not valid now.
-pub(crate) fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, LoadError> {
-    let text = read_pem(file)?;
+/// Reads all certificates of a file's text, and refuses those that are not valid now.
+pub(crate) fn read_certificates(file: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, LoadError> {
+    check_pem(file, text)?;
     let certificates =
-        CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>().map_err(|error| not_pem(file, &error))?;
+        CertificateDer::pem_slice_iter(text).collect::<Result<Vec<_>, _>>().map_err(|error| not_pem(file, &error))?;
     if certificates.is_empty() {
         return Err(LoadError::NoCertificate { file: file.into() });
     }
@@ -39,31 +38,18 @@ pub(crate) fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'stati
     Ok(certificates)
 }
 
-/// When the first of a file's certificates expires.
-pub(crate) fn earliest_expiry(file: &Path) -> Result<SystemTime, LoadError> {
-    let unusable = |reason| LoadError::Unusable { file: file.into(), reason };
-    let mut earliest = None;
-    for certificate in read_certificates(file)? {
-        let not_after = parse(&certificate).map_err(unusable)?.validity().not_after.timestamp();
-        // Certificates in use expire after 1970, and were found valid now.
-        let not_after = SystemTime::UNIX_EPOCH + Duration::from_secs(not_after.max(0) as u64);
-        earliest = Some(earliest.map_or(not_after, |earliest: SystemTime| earliest.min(not_after)));
-    }
-    earliest.ok_or_else(|| LoadError::NoCertificate { file: file.into() })
-}
-
-/// Reads the first private key of a file.
-pub(crate) fn read_key(file: &Path) -> Result<PrivateKeyDer<'static>, LoadError> {
-    PrivateKeyDer::from_pem_slice(&read_pem(file)?).map_err(|error| match error {
+/// Reads the first private key of a file's text.
+pub(crate) fn read_key(file: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, LoadError> {
+    check_pem(file, text)?;
+    PrivateKeyDer::from_pem_slice(text).map_err(|error| match error {
         pem::Error::NoItemsFound => LoadError::NoKey { file: file.into() },
         error => not_pem(file, &error),
     })
 }
 
-fn read_pem(file: &Path) -> Result<Vec<u8>, LoadError> {
-    let text = fs::read(file).map_err(|error| LoadError::Read { file: file.into(), error })?;
+fn check_pem(file: &Path, text: &[u8]) -> Result<(), LoadError> {
     if text.windows(BEGIN.len()).any(|window| window == BEGIN) {
-        Ok(text)
+        Ok(())
     } else {
         Err(LoadError::NotPem { file: file.into(), reason: "it has no -----BEGIN line".into() })
     }

@@ -5,21 +5,24 @@
 //! resumed under a new one. Whoever owns it calls [`Live::refresh`] now and then; there is no task here.
 
 use std::{
-    fmt, fs, io,
-    path::Path,
+    fmt,
     sync::{
         Arc, Mutex, TryLockError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use rustls::{ClientConfig, ServerConfig};
 
-use crate::{Files, LoadError, Peers, files::earliest_expiry, load_client, load_server};
+use crate::{
+    Expiry, Files, Life, LoadError, Peers,
+    contents::Contents,
+    load::{client_config, server_config},
+};
 
-/// How often to look at the files unless there is a reason to do otherwise. A look costs three small reads; a new
+/// How often to look at the files unless there is a reason to do otherwise. A look costs six small reads; a new
 /// certificate is issued hours before the old one expires.
 pub const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -40,15 +43,6 @@ pub type ServerTls = Live<ServerConfig>;
 
 /// What clients follow their files with.
 pub type ClientTls = Live<ClientConfig>;
-
-/// When certificates in force expire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Expiry {
-    /// Our own certificate, or an intermediate that comes with it if that is earlier.
-    pub own: SystemTime,
-    /// The CA's certificate; of several, the one that expires first.
-    pub ca: SystemTime,
-}
 
 /// What a look at the files brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,32 +66,31 @@ struct Loaded<C> {
 struct Source<C> {
     files: Files,
     peers: Peers,
-    load: fn(&Files, &Peers) -> Result<C, LoadError>,
+    load: Load<C>,
     seen: Mutex<Seen>,
 }
 
+type Load<C> = fn(&Files, &Contents, &Peers) -> Result<C, LoadError>;
+
 /// What the last look saw.
 struct Seen {
-    /// What the files held when they were loaded.
+    /// What the files held when they were last read.
     contents: Contents,
     /// Why that could not be used, if it could not.
     refused: Option<String>,
 }
 
-/// What the files hold, or why they cannot be read.
-type Contents = [Result<Vec<u8>, io::ErrorKind>; 3];
-
 impl ServerTls {
     /// Loads a server's files, see [`load_server`].
     pub fn server(files: Files, peers: Peers) -> Result<Self, LoadError> {
-        Self::following(files, peers, load_server)
+        Self::following(files, peers, server_config)
     }
 }
 
 impl ClientTls {
     /// Loads a client's files, see [`load_client`].
     pub fn client(files: Files, peers: Peers) -> Result<Self, LoadError> {
-        Self::following(files, peers, load_client)
+        Self::following(files, peers, client_config)
     }
 }
 
@@ -121,7 +114,7 @@ impl<C> Live<C> {
 
     /// When the certificates in force expire; `None` where there are no files.
     pub fn expiry(&self) -> Option<Expiry> {
-        self.current.load().expiry
+        self.current.load().expiry.clone()
     }
 
     /// How often new files came in force.
@@ -146,13 +139,16 @@ impl<C> Live<C> {
             // Somebody else is looking.
             Err(TryLockError::WouldBlock) => return Refresh::Unchanged,
         };
-        // Read before they are loaded: what is written in between is seen by the next look.
-        let contents = contents(&source.files);
-        if contents == seen.contents && seen.refused.is_none() {
-            return Refresh::Unchanged;
-        }
+        let contents = match Contents::read(&source.files) {
+            Ok(contents) if contents == seen.contents && seen.refused.is_none() => return Refresh::Unchanged,
+            Ok(contents) => contents,
+            // The next look finds them written.
+            Err(LoadError::Changing { .. }) => return Refresh::Unchanged,
+            Err(error) => return self.refuse(&mut seen, error.to_string()),
+        };
+        let loaded = source.load(&contents);
         seen.contents = contents;
-        match source.load() {
+        match loaded {
             Ok(loaded) => {
                 self.current.store(Arc::new(loaded));
                 self.reloads.fetch_add(1, Ordering::Relaxed);
@@ -172,14 +168,11 @@ impl<C> Live<C> {
         Refresh::Refused { reason }
     }
 
-    fn following(
-        files: Files,
-        peers: Peers,
-        load: fn(&Files, &Peers) -> Result<C, LoadError>,
-    ) -> Result<Self, LoadError> {
-        let seen = Mutex::new(Seen { contents: contents(&files), refused: None });
-        let source = Source { files, peers, load, seen };
-        Ok(Self::new(source.load()?, Some(source)))
+    fn following(files: Files, peers: Peers, load: Load<C>) -> Result<Self, LoadError> {
+        let contents = Contents::read(&files)?;
+        let loaded = loaded(&files, &contents, &peers, load)?;
+        let seen = Mutex::new(Seen { contents, refused: None });
+        Ok(Self::new(loaded, Some(Source { files, peers, load, seen })))
     }
 
     fn new(loaded: Loaded<C>, source: Option<Source<C>>) -> Self {
@@ -189,11 +182,16 @@ impl<C> Live<C> {
 }
 
 impl<C> Source<C> {
-    fn load(&self) -> Result<Loaded<C>, LoadError> {
-        let config = Arc::new((self.load)(&self.files, &self.peers)?);
-        let expiry = Expiry { own: earliest_expiry(&self.files.cert)?, ca: earliest_expiry(&self.files.ca)? };
-        Ok(Loaded { config, expiry: Some(expiry) })
+    fn load(&self, contents: &Contents) -> Result<Loaded<C>, LoadError> {
+        loaded(&self.files, contents, &self.peers, self.load)
     }
+}
+
+fn loaded<C>(files: &Files, contents: &Contents, peers: &Peers, load: Load<C>) -> Result<Loaded<C>, LoadError> {
+    let config = Arc::new(load(files, contents, peers)?);
+    let expiry =
+        Expiry { own: Life::earliest(&files.cert, &contents.cert)?, ca: Life::earliest(&files.ca, &contents.ca)? };
+    Ok(Loaded { config, expiry: Some(expiry) })
 }
 
 impl<C> fmt::Debug for Live<C> {
@@ -201,9 +199,4 @@ impl<C> fmt::Debug for Live<C> {
         let files = self.source.as_ref().map(|source| &source.files);
         f.debug_struct("Live").field("files", &files).field("reloads", &self.reloads()).finish_non_exhaustive()
     }
-}
-
-fn contents(files: &Files) -> Contents {
-    let read = |file: &Path| fs::read(file).map_err(|error| error.kind());
-    [read(&files.cert), read(&files.key), read(&files.ca)]
 }

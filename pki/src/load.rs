@@ -13,7 +13,9 @@ use rustls::{
 
 use crate::{
     Files, LoadError, Peers,
+    contents::Contents,
     files::{read_certificates, read_key},
+    provider::provider,
     verifier::{ClientVerifier, ServerVerifier},
 };
 
@@ -25,7 +27,12 @@ const TICKETS_PER_HANDSHAKE: usize = 1;
 
 /// Makes a server's configuration: TLS 1.3 or 1.2, a certificate required of clients, `peers` admitted.
 pub fn load_server(files: &Files, peers: &Peers) -> Result<ServerConfig, LoadError> {
-    let end = End::load(files, peers)?;
+    server_config(files, &Contents::read(files)?, peers)
+}
+
+/// The same, of files that were read.
+pub(crate) fn server_config(files: &Files, contents: &Contents, peers: &Peers) -> Result<ServerConfig, LoadError> {
+    let end = End::load(files, contents, peers)?;
     end.check_server_chain(files)?;
     let chain = end.client_chain_verifier(files)?;
     let verifier = Arc::new(ClientVerifier { chain, peers: peers.clone() });
@@ -34,6 +41,8 @@ pub fn load_server(files: &Files, peers: &Peers) -> Result<ServerConfig, LoadErr
         .with_client_cert_verifier(verifier)
         .with_single_cert(end.certificates, end.key)?;
     config.alpn_protocols = vec![ALPN_H2.to_vec()];
+    // Of what a client offers, what is best for the one that serves thousands.
+    config.ignore_client_order = true;
     // Stateless tickets: a fleet that reconnects at once resumes, however large it is.
     config.ticketer = aws_lc_rs::Ticketer::new()?;
     config.send_tls13_tickets = TICKETS_PER_HANDSHAKE;
@@ -43,7 +52,12 @@ pub fn load_server(files: &Files, peers: &Peers) -> Result<ServerConfig, LoadErr
 /// Makes a client's configuration: TLS 1.3 or 1.2, our certificate shown, servers admitted by `peers`. The server name
 /// given to rustls when connecting is sent as SNI but not compared with the certificate.
 pub fn load_client(files: &Files, peers: &Peers) -> Result<ClientConfig, LoadError> {
-    let end = End::load(files, peers)?;
+    client_config(files, &Contents::read(files)?, peers)
+}
+
+/// The same, of files that were read.
+pub(crate) fn client_config(files: &Files, contents: &Contents, peers: &Peers) -> Result<ClientConfig, LoadError> {
+    let end = End::load(files, contents, peers)?;
     end.check_client_chain(files)?;
     let verifier =
         Arc::new(ServerVerifier { roots: end.roots, peers: peers.clone(), provider: Arc::clone(&end.provider) });
@@ -66,15 +80,15 @@ struct End {
 }
 
 impl End {
-    fn load(files: &Files, peers: &Peers) -> Result<Self, LoadError> {
+    fn load(files: &Files, contents: &Contents, peers: &Peers) -> Result<Self, LoadError> {
         if peers.is_empty() {
             return Err(LoadError::NoPeers);
         }
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let certificates = read_certificates(&files.cert)?;
-        let key = read_key(&files.key)?;
+        let provider = Arc::new(provider());
+        let certificates = read_certificates(&files.cert, &contents.cert)?;
+        let key = read_key(&files.key, &contents.key)?;
         check_key(files, &certificates, &key, &provider)?;
-        let roots = read_roots(&files.ca)?;
+        let roots = read_roots(&files.ca, &contents.ca)?;
         Ok(Self { certificates, key, roots, provider })
     }
 
@@ -123,9 +137,9 @@ fn check_key(
     }
 }
 
-fn read_roots(file: &Path) -> Result<RootCertStore, LoadError> {
+fn read_roots(file: &Path, text: &[u8]) -> Result<RootCertStore, LoadError> {
     let mut roots = RootCertStore::empty();
-    for certificate in read_certificates(file)? {
+    for certificate in read_certificates(file, text)? {
         roots.add(certificate).map_err(|error| LoadError::Unusable { file: file.into(), reason: error.to_string() })?;
     }
     Ok(roots)

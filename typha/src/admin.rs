@@ -4,6 +4,7 @@
 //! same for people.
 
 mod page;
+mod probes;
 
 use std::{sync::Arc, time::Instant};
 
@@ -14,7 +15,7 @@ use tokio::net::TcpListener;
 use crate::{
     admission::AdmissionStatus,
     clients::{Acks, ClientStatus},
-    feed::Published,
+    readiness::Gate,
     server::Shared,
 };
 
@@ -43,6 +44,8 @@ struct Status {
     is_draining: bool,
     /// Why clients should not come here; empty where they should.
     obstacles: Vec<String>,
+    /// The conditions that make it ready, and since when each holds or does not.
+    gates: Vec<Gate>,
     complaint: Option<String>,
     acks: Acks,
     admission: AdmissionStatus,
@@ -55,10 +58,15 @@ impl Admin {
 
     /// Serves until the listener fails.
     pub(crate) async fn run(self, listener: TcpListener) {
+        // It leaves the runtime that bound it.
+        let listener = match listener.into_std().and_then(TcpListener::from_std) {
+            Ok(listener) => listener,
+            Err(error) => return tracing::error!("the admin server failed: {error}"),
+        };
         let router = page::add(Router::new())
             .route("/metrics", get(metrics))
-            .route("/healthz", get(healthz))
-            .route("/readyz", get(readyz))
+            .route("/healthz", get(probes::healthz))
+            .route("/readyz", get(probes::readyz))
             .route("/clients", get(clients))
             .route("/status", get(status))
             .with_state(self.shared);
@@ -75,27 +83,13 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
     }
 }
 
-/// Whether the process works. A replica that is cut off from its datastore does: restarting it would not help.
-async fn healthz() -> &'static str {
-    "ok\n"
-}
-
-/// Whether clients should come here; the body says why not.
-async fn readyz(State(shared): State<Arc<Shared>>) -> (StatusCode, String) {
-    let obstacles = obstacles(&shared, &shared.board.load(), Instant::now());
-    if obstacles.is_empty() {
-        return (StatusCode::OK, "ready\n".into());
-    }
-    (StatusCode::SERVICE_UNAVAILABLE, obstacles.join("\n") + "\n")
-}
-
 async fn clients(State(shared): State<Arc<Shared>>) -> Json<Vec<ClientStatus>> {
     Json(shared.clients.list())
 }
 
 async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
     let latest = shared.board.load();
-    let now = Instant::now();
+    let look = shared.readiness.look();
     Json(Status {
         name: shared.config.name.clone(),
         datastore_id: format!("{:x}", latest.view.datastore_id()),
@@ -103,33 +97,14 @@ async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
         digest: latest.view.digest().to_string(),
         keys: latest.view.keys(),
         state_bytes: latest.view.state_bytes(),
-        upstream_age_ms: latest.upstream_age(now).map(|age| age.as_millis() as u64),
+        upstream_age_ms: latest.upstream_age(Instant::now()).map(|age| age.as_millis() as u64),
         stale_after_ms: shared.config.limits.stale_after.as_millis() as u64,
         in_sync: latest.in_sync,
         is_draining: shared.board.draining().is_some(),
-        obstacles: obstacles(&shared, &latest, now),
+        obstacles: look.obstacles(),
+        gates: look.gates,
         complaint: latest.complaint.as_deref().map(str::to_owned),
         acks: shared.clients.acks(latest.view.last_change()),
         admission: shared.admission.status(),
     })
-}
-
-fn obstacles(shared: &Shared, latest: &Published, now: Instant) -> Vec<String> {
-    let mut obstacles = Vec::new();
-    if let Some(drain) = shared.board.draining() {
-        obstacles.push(format!("draining: {}", drain.reason));
-    }
-    if latest.integrity.lost_entries > 0 {
-        obstacles.push("damaged: entries in memory are being read again from the datastore".to_owned());
-    } else if !latest.in_sync {
-        obstacles.push("not in sync: the datastore has not been listed completely yet".to_owned());
-    }
-    let stale_after = shared.config.limits.stale_after;
-    if let Some(age) = latest.upstream_age(now).filter(|age| *age > stale_after) {
-        obstacles.push(format!("stale: no sign of life from the datastore for {} s", age.as_secs()));
-    }
-    if let Some(complaint) = latest.complaint.as_deref().filter(|_| !obstacles.is_empty()) {
-        obstacles.push(format!("the datastore: {complaint}"));
-    }
-    obstacles
 }

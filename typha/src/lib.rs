@@ -16,6 +16,8 @@ pub mod fuzzing;
 mod journeys;
 mod memory;
 mod metrics;
+mod pulses;
+mod readiness;
 mod server;
 pub mod session;
 pub mod store;

@@ -2,6 +2,7 @@
 //! be forgotten.
 
 mod admission;
+mod readiness;
 
 use std::{
     fmt,
@@ -22,8 +23,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use self::admission::AdmissionSizes;
-use crate::{admission::Admission, clients::Clients, feed::Board};
+use self::{admission::AdmissionSizes, readiness::Soundness};
+use crate::{admission::Admission, clients::Clients, feed::Board, pulses::Pulses, readiness::Readiness};
 
 /// The metrics of a server.
 pub(crate) struct Metrics {
@@ -53,6 +54,8 @@ impl Metrics {
         clients: Arc<Clients>,
         admission: Arc<Admission>,
         tls: Arc<ServerTls>,
+        readiness: Arc<Readiness>,
+        pulses: Arc<Pulses>,
     ) -> Self {
         let mut registry = Registry::with_prefix("typha");
         let rejections = Family::default();
@@ -62,6 +65,7 @@ impl Metrics {
         registry.register_collector(Box::new(Sizes { board, clients }));
         registry.register_collector(Box::new(AdmissionSizes { admission }));
         registry.register_collector(Box::new(Certificates { tls }));
+        registry.register_collector(Box::new(Soundness { readiness, pulses }));
         Self { registry, rejections, handshakes }
     }
 
@@ -105,9 +109,9 @@ impl Collector for Certificates {
         let help = "Until the certificate expires; negative afterwards";
         if let Some(expiry) = self.tls.expiry() {
             let mut encoder = encoder.encode_descriptor("certificate_expiry_seconds", help, None, MetricType::Gauge)?;
-            for (file, at) in [("own", expiry.own), ("ca", expiry.ca)] {
-                let labels = [("certificate", file)];
-                ConstGauge::new(seconds_until(at)).encode(encoder.encode_family(&labels)?)?;
+            for (name, life) in expiry.named() {
+                let labels = [("certificate", name)];
+                ConstGauge::new(seconds_until(life.not_after)).encode(encoder.encode_family(&labels)?)?;
             }
         }
         let mut counter = |name: &str, help: &str, value: u64| {

@@ -15,9 +15,10 @@ mod message;
 mod rejections;
 mod router;
 mod socket;
+mod thread;
 mod turns;
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{future::pending, net::SocketAddr, sync::Arc, time::Instant};
 
 use datastore_adapters::Source;
 use pki::ServerTls;
@@ -30,9 +31,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::accept::Acceptor;
 pub use self::config::{Config, Limits};
 pub(crate) use self::rejections::Rejections;
+use self::{accept::Acceptor, thread::Thread};
 use crate::{
     admin::Admin,
     admission::Admission,
@@ -42,6 +43,8 @@ use crate::{
     feed::{Board, Doubts, EVENTS, QUESTIONS, Writer},
     journeys::Journeys,
     metrics::Metrics,
+    pulses::Pulses,
+    readiness::Readiness,
     session::{Drain, Ending},
 };
 
@@ -56,12 +59,16 @@ pub struct Server {
     acceptor: JoinSet<()>,
     /// Everything else that lives as long as the server.
     tasks: JoinSet<&'static str>,
+    /// Where the admin API runs: it answers whatever the other parts do, or fail to do. After its task.
+    _admin_thread: Thread,
 }
 
 /// What the tasks of a server have in common.
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) board: Arc<Board>,
+    pub(crate) pulses: Arc<Pulses>,
+    pub(crate) readiness: Arc<Readiness>,
     pub(crate) doubts: Arc<Doubts>,
     pub(crate) batches: Arc<Batches>,
     pub(crate) admission: Arc<Admission>,
@@ -96,8 +103,8 @@ pub enum ServerError {
         error: std::io::Error,
     },
     /// The system gives no threads.
-    #[error("cannot start a thread for each core: {0}")]
-    Cores(std::io::Error),
+    #[error("cannot start a thread for each core and one more: {0}")]
+    Threads(std::io::Error),
     /// A task that lives as long as the server has ended.
     #[error("{0} has ended")]
     Ended(&'static str),
@@ -122,33 +129,56 @@ impl Server {
         let (writer, board) = Writer::new(Arc::clone(&batches), Arc::clone(&doubts), journeys, stale_after);
         let clients = Arc::new(Clients::default());
         let admission = Arc::new(Admission::new(config.limits.admission));
-        let mut metrics =
-            Metrics::new(Arc::clone(&board), Arc::clone(&clients), Arc::clone(&admission), Arc::clone(&tls));
+        let pulses = Arc::new(Pulses::new(config.limits.wedged_after));
+        let readiness = Readiness::new(Arc::clone(&board), Arc::clone(&tls), Arc::clone(&pulses), stale_after);
+        let readiness = Arc::new(readiness);
+        let mut metrics = Metrics::new(
+            Arc::clone(&board),
+            Arc::clone(&clients),
+            Arc::clone(&admission),
+            Arc::clone(&tls),
+            Arc::clone(&readiness),
+            Arc::clone(&pulses),
+        );
         let balance = Balance::default();
         metrics.register_referrals(&balance.referrals);
         let rejections = Rejections::new(metrics.rejections());
-        let shared =
-            Arc::new(Shared { config, board, doubts, batches, admission, clients, balance, rejections, metrics });
+        let shared = Arc::new(Shared {
+            config,
+            board,
+            pulses,
+            readiness,
+            doubts,
+            batches,
+            admission,
+            clients,
+            balance,
+            rejections,
+            metrics,
+        });
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let (events_tx, events_rx) = mpsc::channel(EVENTS);
         let (questions_tx, questions_rx) = mpsc::channel(QUESTIONS);
         tasks.spawn(named("the datastore's adapter", source.run(events_tx, questions_rx)));
-        tasks.spawn(named("the writer", writer.run(events_rx, questions_tx)));
+        tasks.spawn(named("the writer", writer.run(events_rx, questions_tx, shared.pulses.part("writer"))));
+        tasks.spawn(named("the readiness's watch", Arc::clone(&shared.readiness).keep_looking()));
         let certificates = certificates::follow(Arc::clone(&tls), shared.config.limits.certificates_every);
         tasks.spawn(named("the certificates' watch", certificates));
         tasks.spawn(named("the admission's clock", Arc::clone(&shared.admission).keep_looking()));
+        let admin_thread = Thread::start("typha-admin".to_owned(), pending()).map_err(ServerError::Threads)?;
         let admin_address = admin.map(|(listener, address)| {
-            tasks.spawn(named("the admin server", Admin::new(Arc::clone(&shared)).run(listener)));
+            let admin = Admin::new(Arc::clone(&shared)).run(listener);
+            tasks.spawn_on(named("the admin server", admin), admin_thread.runtime());
             address
         });
         let mut acceptor = JoinSet::new();
-        let door = Acceptor::new(Arc::clone(&shared), tls, stop.clone()).map_err(ServerError::Cores)?;
+        let door = Acceptor::new(Arc::clone(&shared), tls, stop.clone()).map_err(ServerError::Threads)?;
         acceptor.spawn(door.run(listener));
         let name = shared.config.name.as_str();
         tracing::info!(name, %address, admin = admin_address.map(tracing::field::display), "typha serves");
-        Ok(Self { address, admin_address, shared, stop, acceptor, tasks })
+        Ok(Self { address, admin_address, shared, stop, acceptor, tasks, _admin_thread: admin_thread })
     }
 
     /// Where clients connect.

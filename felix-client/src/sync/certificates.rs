@@ -1,8 +1,8 @@
 //! Keeps an eye on the certificates' files, so that the next connection shows what is on disk.
 
-use std::{convert::Infallible, future, sync::Arc};
+use std::{convert::Infallible, future, sync::Arc, time::SystemTime};
 
-use pki::Refresh;
+use pki::{Refresh, Reminder};
 use tokio::{task::spawn_blocking, time};
 
 use super::Config;
@@ -12,8 +12,12 @@ pub(super) async fn follow(config: &Config) -> Infallible {
     if config.tls.is_fixed() {
         return future::pending().await;
     }
+    let mut reminder = Reminder::default();
     loop {
         config.metrics.certificates(&config.tls);
+        for line in config.tls.expiry().iter().flat_map(|expiry| reminder.due(expiry, SystemTime::now())) {
+            tracing::warn!("{line}");
+        }
         time::sleep(config.certificates_every).await;
         let tls = Arc::clone(&config.tls);
         // A disk may be slow, and the stream must not wait for it.

@@ -138,8 +138,8 @@ impl Metrics {
 
     pub(super) fn certificates(&self, tls: &ClientTls) {
         let Some(expiry) = tls.expiry() else { return };
-        for (certificate, at) in [("own", expiry.own), ("ca", expiry.ca)] {
-            self.certificate_expiry.get_or_create(&CertificateLabel { certificate }).set(unix_seconds(at));
+        for (certificate, life) in expiry.named() {
+            self.certificate_expiry.get_or_create(&CertificateLabel { certificate }).set(unix_seconds(life.not_after));
         }
     }
 

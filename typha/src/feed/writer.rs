@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{Board, Doubts, Feed, News, Published, window::Window};
-use crate::{batch::Batches, journeys::Journeys};
+use crate::{batch::Batches, journeys::Journeys, pulses::Pulse};
 
 /// How often clients hear of the datastore's age and of progress that changed nothing, and how finely waits of sessions
 /// are measured. Three missed beats fit into the 15 s in which a client shall notice that its server is cut off.
@@ -70,7 +70,12 @@ impl Writer {
     }
 
     /// Runs until the source ends.
-    pub(crate) async fn run(mut self, mut events: mpsc::Receiver<SourceEvent>, questions: mpsc::Sender<Vec<Key>>) {
+    pub(crate) async fn run(
+        mut self,
+        mut events: mpsc::Receiver<SourceEvent>,
+        questions: mpsc::Sender<Vec<Key>>,
+        mut pulse: Pulse,
+    ) {
         let doubts = Arc::clone(&self.doubts);
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -79,6 +84,7 @@ impl Writer {
             let (audit_at, ask_at) = (self.feed.audit_due(), self.feed.question_due(Instant::now()));
             tokio::select! {
                 biased;
+                () = pulse.beat() => {}
                 () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => self.publish(),
                 () = sleep_until(stale_at.unwrap_or_else(Instant::now).into()), if stale_at.is_some() => self.grow_stale(),
                 () = sleep_until(audit_at.unwrap_or_else(Instant::now).into()), if audit_at.is_some() => self.audit(&questions),

@@ -27,7 +27,7 @@ pub(super) struct Acceptor {
 
 impl Acceptor {
     pub(super) fn new(shared: Arc<Shared>, tls: Arc<ServerTls>, stop: CancellationToken) -> io::Result<Self> {
-        let cores = Cores::start(&shared.board)?;
+        let cores = Cores::start(&shared.board, &shared.pulses)?;
         let handshakes = Turns::new(shared.config.limits.handshakes);
         let door = Arc::new(Door { shared, tls, handshakes, notice: Arc::default() });
         Ok(Self { door, stop, connections: JoinSet::new(), cores })

@@ -1,13 +1,20 @@
 //! Looks at the certificates' files for as long as the server lives, and tells what became of changes.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use pki::{Refresh, ServerTls};
+use pki::{Refresh, Reminder, ServerTls};
 use tokio::{task::spawn_blocking, time::sleep};
 
 /// Never ends, unless a look panics.
 pub(super) async fn follow(tls: Arc<ServerTls>, every: Duration) {
+    let mut reminder = Reminder::default();
     loop {
+        for line in tls.expiry().iter().flat_map(|expiry| reminder.due(expiry, SystemTime::now())) {
+            tracing::warn!("{line}");
+        }
         sleep(every).await;
         let looking = Arc::clone(&tls);
         // A disk may be slow, and streams must not wait for it.

@@ -46,6 +46,9 @@ pub struct Limits {
     pub drain: Duration,
     /// Without a sign of life from the datastore for longer than this, the replica is not ready.
     pub stale_after: Duration,
+    /// A part of the server that has not run for longer than this is wedged, and the process is to be restarted. No part
+    /// has work for a second; a machine that is out of breath, or was suspended, is not restarted for that.
+    pub wedged_after: Duration,
     /// How often the certificates' files are looked at.
     pub certificates_every: Duration,
 }
@@ -63,6 +66,7 @@ impl Default for Limits {
             admission: AdmissionLimits::default(),
             drain: Duration::from_secs(10),
             stale_after: Duration::from_secs(15),
+            wedged_after: Duration::from_secs(30),
             certificates_every: pki::REFRESH_INTERVAL,
         }
     }

@@ -1,24 +1,18 @@
 //! One thread per core, each with a runtime of its own, that connections are dealt to.
 //!
 //! A connection stays on its core, and so does its memory; waking all connections of a core takes no lock. What is not a
-//! connection (the datastore, the writer, the admin API) lives on the runtime that started the server.
+//! connection (the datastore, the writer) lives on the runtime that started the server, or has a thread of its own.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::Arc,
-    thread::{self, JoinHandle},
+use std::{io, net::SocketAddr, sync::Arc, thread};
+
+use futures_util::future::join;
+use tokio::{net::TcpStream, task::JoinSet};
+
+use super::{
+    connection::{Connection, Door},
+    thread::Thread,
 };
-
-use tokio::{
-    net::TcpStream,
-    runtime::{Builder, Handle},
-    task::JoinSet,
-};
-use tokio_util::sync::CancellationToken;
-
-use super::connection::{Connection, Door};
-use crate::feed::Board;
+use crate::{feed::Board, pulses::Pulses};
 
 /// All cores. Dropping them ends what runs there.
 pub(super) struct Cores {
@@ -28,18 +22,16 @@ pub(super) struct Cores {
 }
 
 struct Core {
-    runtime: Handle,
     /// Where its connections see the state.
     board: Arc<Board>,
-    stop: CancellationToken,
-    thread: Option<JoinHandle<()>>,
+    thread: Thread,
 }
 
 impl Cores {
     /// Starts as many as this process may use.
-    pub(super) fn start(board: &Arc<Board>) -> io::Result<Self> {
+    pub(super) fn start(board: &Arc<Board>, pulses: &Pulses) -> io::Result<Self> {
         let number = thread::available_parallelism()?.get();
-        let cores = (0..number).map(|number| Core::start(number, board)).collect::<io::Result<_>>()?;
+        let cores = (0..number).map(|number| Core::start(number, board, pulses)).collect::<io::Result<_>>()?;
         Ok(Self { cores, turn: 0 })
     }
 
@@ -56,29 +48,60 @@ impl Cores {
         self.turn = (self.turn + 1) % self.cores.len();
         let core = &self.cores[self.turn];
         let connection = Connection::new(Arc::clone(door), Arc::clone(&core.board), address);
-        tasks.spawn_on(connection.run(stream), &core.runtime);
+        tasks.spawn_on(connection.run(stream), core.thread.runtime());
         Ok(())
     }
 }
 
 impl Core {
-    fn start(number: usize, whole: &Arc<Board>) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (handle, stop) = (runtime.handle().clone(), CancellationToken::new());
+    fn start(number: usize, whole: &Arc<Board>, pulses: &Pulses) -> io::Result<Self> {
         let (whole, board) = (Arc::clone(whole), Arc::new(whole.beside()));
-        let (passing, stopped) = (Arc::clone(&board), stop.clone());
-        let thread = thread::Builder::new().name(format!("typha-core-{number}")).spawn(move || {
-            runtime.block_on(stopped.run_until_cancelled(passing.pass_on(&whole)));
-        })?;
-        Ok(Self { runtime: handle, board, stop, thread: Some(thread) })
+        let (passing, pulse) = (Arc::clone(&board), pulses.part(format!("core-{number}")));
+        let life = async move { _ = join(passing.pass_on(&whole), pulse.go_on()).await };
+        Ok(Self { board, thread: Thread::start(format!("typha-core-{number}"), life)? })
     }
 }
 
-impl Drop for Core {
-    fn drop(&mut self) {
-        self.stop.cancel();
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("a core's thread failed");
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::mpsc,
+        time::{Duration, Instant},
+    };
+
+    use super::*;
+    use crate::feed::Feed;
+
+    /// Long for a thread that runs, short for a test.
+    const LIMIT: Duration = Duration::from_millis(300);
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    /// Waits until exactly these parts are wedged.
+    fn until(pulses: &Pulses, parts: &[&str]) {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let silences = pulses.silences(Instant::now());
+            let wedged: Vec<_> =
+                silences.iter().filter(|silence| silence.is_wedged).map(|silence| &silence.part).collect();
+            if wedged == parts {
+                return;
+            }
+            assert!(Instant::now() < deadline, "wedged: {wedged:?}, not {parts:?}");
+            thread::sleep(LIMIT / 100);
         }
+    }
+
+    #[test]
+    fn a_core_that_is_blocked_is_named_until_it_runs_again() {
+        let (board, pulses) = (Arc::new(Board::new(Feed::new().state(0))), Pulses::new(LIMIT));
+        let core = |number| Core::start(number, &board, &pulses).expect("a thread");
+        let cores = [core(0), core(1)];
+        let (free, blocked) = mpsc::channel::<()>();
+        // What a defect would do: a connection that does not give its thread back.
+        let stuck = cores[1].thread.runtime().spawn(async move { blocked.recv() });
+        until(&pulses, &["core-1"]);
+        drop(free);
+        until(&pulses, &[]);
+        drop((stuck, cores));
     }
 }
