@@ -63,12 +63,22 @@ pub(crate) struct Totals {
     pub(crate) conflated: u64,
     /// Client-updates that never arrived in either way.
     pub(crate) lost: u64,
-    /// Streams that ended.
+    /// Streams that ended, but for those that follow.
     pub(crate) cut: u64,
+    /// Streams that clients left in peace: asked to, referred to another replica, or because it was out of date.
+    pub(crate) moved: u64,
+    /// Times that typha told a client when to come back.
+    pub(crate) put_off: u64,
+    /// Times that a client came and got no stream.
+    pub(crate) failed_attempts: u64,
     /// Streams that began where the client stood.
     pub(crate) resumes: u64,
     /// Streams that began from nothing.
     pub(crate) snapshots: u64,
+    /// Those of clients that had everything already.
+    pub(crate) snapshots_again: u64,
+    /// The longest that a client had no stream, until it had everything again.
+    pub(crate) longest_gap: Duration,
     /// How old the servers' view ever was, as they told their clients.
     pub(crate) upstream_age_ms: u64,
 }

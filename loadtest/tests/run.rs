@@ -136,6 +136,9 @@ fn a_rolling_restart_moves_clients_and_loses_nothing() {
     let (_, report, _) = run(&["rolling", "--clients", "6", "--keys", "50", "--seconds", "4"]);
     assert!(report["resumes"].as_u64().unwrap() >= 6, "{report:#}");
     assert_eq!(report["snapshots"], 6, "only the first streams begin from nothing: {report:#}");
+    assert_eq!(report["snapshots_again"], 0, "{report:#}");
+    assert_eq!(report["cut"], 0, "who is asked to leave is not cut: {report:#}");
+    assert!(report["moved"].as_u64().unwrap() >= 6, "{report:#}");
 }
 
 #[test]
@@ -158,6 +161,7 @@ fn clients_that_were_away_for_too_long_begin_anew() {
     let (_, report, _) = run(&["beyond", "--clients", "3", "--keys", "50", "--seconds", "1"]);
     assert_eq!((&report["cut"], &report["in_sync_ms"]["count"]), (&json!(3), &json!(3)), "{report:#}");
     assert_eq!((&report["snapshots"], &report["resumes"]), (&json!(6), &json!(0)), "{report:#}");
+    assert_eq!((&report["snapshots_again"], &report["moved"]), (&json!(3), &json!(0)), "{report:#}");
 }
 
 /// A scenario of ours with other phases.

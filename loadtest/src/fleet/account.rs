@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use felix_client::sync::{LightEvent, Mode};
+use felix_client::sync::{Disconnect, LightEvent, Mode};
 use model::Version;
 use tokio::time::Instant;
 
@@ -35,6 +35,10 @@ pub(super) struct Account {
     arrived: Slots,
     /// Writes below `newest` that have not arrived and that no other stands for.
     owed: Vec<u32>,
+    /// Whether there is a stream.
+    is_connected: bool,
+    /// Since when there was none, or not everything that was missed.
+    away_since: Option<Instant>,
     /// Intended times of writes that await their checkpoint.
     pending: Vec<Duration>,
     /// How old the server's view ever was, as it said.
@@ -59,6 +63,8 @@ impl Account {
             newest: 0,
             arrived,
             owed: Vec::new(),
+            is_connected: false,
+            away_since: None,
             pending: Vec::new(),
             upstream_age: Duration::ZERO,
             totals: Totals::default(),
@@ -96,20 +102,37 @@ impl Account {
                     self.checkpoint(*revision);
                 }
             }
-            LightEvent::Disconnected { reason, .. } => {
-                self.totals.cut += 1;
-                self.last_trouble = Some(reason.to_string());
+            LightEvent::Disconnected { reason, .. } => self.disconnected(reason),
+        }
+    }
+
+    fn disconnected(&mut self, reason: &Disconnect) {
+        match reason {
+            Disconnect::PutOff { .. } => self.totals.put_off += 1,
+            Disconnect::GoAway { .. } | Disconnect::Referred { .. } | Disconnect::Stale { .. } => {
+                self.totals.moved += 1;
             }
+            _ if self.is_connected => self.totals.cut += 1,
+            _ => self.totals.failed_attempts += 1,
+        }
+        self.last_trouble = Some(reason.to_string());
+        self.is_connected = false;
+        // Who never had anything misses nothing.
+        if self.revision > 0 {
+            self.away_since.get_or_insert_with(Instant::now);
         }
     }
 
     fn connected(&mut self, mode: Mode) {
+        // A client that moves has its next stream before it leaves the last.
+        self.totals.moved += u64::from(std::mem::replace(&mut self.is_connected, true));
         self.pending.clear();
         self.in_snapshot = mode == Mode::Snapshot;
         match mode {
             Mode::Resume => self.totals.resumes += 1,
             Mode::Snapshot => {
                 self.totals.snapshots += 1;
+                self.totals.snapshots_again += u64::from(self.revision > 0);
                 self.owed.clear();
             }
         }
@@ -153,6 +176,9 @@ impl Account {
     fn checkpoint(&mut self, revision: Version) {
         self.revision = revision;
         self.in_snapshot = false;
+        if let Some(since) = self.away_since.take() {
+            self.totals.longest_gap = self.totals.longest_gap.max(since.elapsed());
+        }
         let now = self.workload.clock().since_unix(Instant::now());
         let recorder: &Recorder = if self.is_stalled { &self.recorders.stalled } else { &self.recorders.latency };
         // What was written together was intended for one moment.
@@ -174,8 +200,13 @@ impl Account {
         totals.lost += lost;
         totals.conflated += missing.saturating_sub(lost);
         totals.cut += self.totals.cut;
+        totals.moved += self.totals.moved;
+        totals.put_off += self.totals.put_off;
+        totals.failed_attempts += self.totals.failed_attempts;
         totals.resumes += self.totals.resumes;
         totals.snapshots += self.totals.snapshots;
+        totals.snapshots_again += self.totals.snapshots_again;
+        totals.longest_gap = totals.longest_gap.max(self.totals.longest_gap);
         totals.upstream_age_ms = totals.upstream_age_ms.max(self.upstream_age.as_millis() as u64);
     }
 

@@ -51,7 +51,11 @@ pub(crate) const METRICS: &[Metric] = &[
     cost("conflated", "", |report| Some(report.conflated as f64)),
     cost("lost", "", |report| Some(report.lost as f64)),
     cost("cut", "", |report| Some(report.cut as f64)),
+    cost("put_off", "", |report| Some(report.put_off as f64)),
+    cost("failed_attempts", "", |report| Some(report.failed_attempts as f64)),
     cost("snapshots", "", |report| Some(report.snapshots as f64)),
+    cost("snapshots_again", "", |report| Some(report.snapshots_again as f64)),
+    cost("longest_gap", "ms", |report| Some(report.longest_gap_ms as f64)),
 ];
 
 fn latency(report: &Report, read: impl Fn(&crate::recorder::Percentiles) -> f64) -> Option<f64> {

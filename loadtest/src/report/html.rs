@@ -162,7 +162,7 @@ fn facts(page: &mut String, report: &Report) -> fmt::Result {
         ("Program", format!("loadtest {}, {build}", report.version)),
         ("Other CPU time", other_cpu(report)),
         ("Schedule", schedule(report)),
-        ("Streams", format!("{} snapshots, {} resumes, {} cut", report.snapshots, report.resumes, report.cut)),
+        ("Streams", report.streams()),
         ("Oldest view clients were told of", format!("{} ms", report.upstream_age_ms)),
         (
             "Harness",

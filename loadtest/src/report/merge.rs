@@ -61,8 +61,13 @@ fn add(whole: &mut Report, part: Report) {
     whole.lost += part.lost;
     whole.conflated += part.conflated;
     whole.cut += part.cut;
+    whole.moved += part.moved;
+    whole.put_off += part.put_off;
+    whole.failed_attempts += part.failed_attempts;
     whole.resumes += part.resumes;
     whole.snapshots += part.snapshots;
+    whole.snapshots_again += part.snapshots_again;
+    whole.longest_gap_ms = whole.longest_gap_ms.max(part.longest_gap_ms);
     whole.bytes += part.bytes;
     whole.upstream_age_ms = whole.upstream_age_ms.max(part.upstream_age_ms);
     whole.seconds = whole.seconds.max(part.seconds);

@@ -25,11 +25,7 @@ impl fmt::Display for Report {
         if let Some(ratio) = self.floor_ratio() {
             write!(f, "{ratio:.1} times the floor's CPU; ")?;
         }
-        writeln!(
-            f,
-            "{} lost, {} conflated, {} cut, {} resumes, {} snapshots",
-            self.lost, self.conflated, self.cut, self.resumes, self.snapshots
-        )?;
+        writeln!(f, "{} lost, {} conflated; {}", self.lost, self.conflated, self.streams())?;
         for verdict in &self.slo {
             writeln!(f, "{verdict}")?;
         }
@@ -46,6 +42,19 @@ impl Report {
         }
         row(f, "server CPU per client", &format!("{:.2} ms", server.cpu_us_per_client / 1000.0), "")?;
         row(f, "server CPU", &format!("{:.2} cores", server.cores), "")
+    }
+
+    /// What became of the clients' streams.
+    pub(super) fn streams(&self) -> String {
+        let Self { cut, moved, put_off, failed_attempts, resumes, snapshots, snapshots_again, .. } = self;
+        let gap = match self.longest_gap_ms {
+            0 => String::new(),
+            gap_ms => format!("; longest gap {gap_ms} ms"),
+        };
+        format!(
+            "{cut} cut, {moved} moved, {put_off} put off, {failed_attempts} failed attempts, {resumes} resumes, {snapshots} snapshots \
+             ({snapshots_again} again){gap}"
+        )
     }
 
     fn latencies(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -84,3 +84,56 @@ fn what_never_came_after_the_last_that_did_is_lost() {
     // The pod made by 2 went with 4; 4 and 8 are deletions, 7 is the set's last.
     assert_eq!(totals(&account, 8), (1, 4, 3));
 }
+
+fn leave(account: &mut Account, reason: &Disconnect) {
+    account.take(&LightEvent::Disconnected { reason, retry_in: Duration::ZERO });
+}
+
+fn connect(account: &mut Account, mode: Mode) {
+    account.take(&LightEvent::Connected { server: "test", mode });
+}
+
+#[test]
+fn who_is_put_off_or_goes_in_peace_is_not_cut() {
+    let mut account = account(Content::Sets, 2);
+    let address: Arc<str> = "typha:5473".into();
+    let reason = String::new();
+    let busy = Disconnect::PutOff { address: address.clone(), reason: reason.clone(), retry_after: Duration::ZERO };
+    let asked = Disconnect::GoAway { address: address.clone(), reason: reason.clone() };
+    let full = Disconnect::Referred { address: address.clone(), reason, servers: Vec::new() };
+    let stale = Disconnect::Stale { address: address.clone(), age: Duration::ZERO };
+    let closed = Disconnect::Closed { address };
+    for reason in [&busy, &asked, &full, &stale, &closed] {
+        connect(&mut account, Mode::Resume);
+        leave(&mut account, reason);
+    }
+    // A second time, without a stream in between.
+    leave(&mut account, &closed);
+    let totals = account.totals;
+    assert_eq!((totals.put_off, totals.moved - 1, totals.cut, totals.failed_attempts), (1, 3, 1, 1));
+}
+
+#[test]
+fn a_stream_that_takes_over_is_a_move_without_a_gap() {
+    let mut account = account(Content::Sets, 2);
+    connect(&mut account, Mode::Resume);
+    account.take(&LightEvent::Checkpoint { revision: 2, upstream_age: Duration::ZERO, in_sync: true });
+    assert_eq!((account.totals.moved, account.totals.cut, account.totals.longest_gap), (1, 0, Duration::ZERO));
+}
+
+#[test]
+fn a_gap_lasts_until_everything_is_there_again() {
+    let mut account = account(Content::Sets, 2);
+    let reason = Disconnect::Closed { address: "typha:5473".into() };
+    leave(&mut account, &reason);
+    // As if some time had passed since.
+    account.away_since = account.away_since.map(|since| since - Duration::from_secs(3));
+    leave(&mut account, &reason);
+    connect(&mut account, Mode::Snapshot);
+    account.take(&LightEvent::Checkpoint { revision: 2, upstream_age: Duration::ZERO, in_sync: false });
+    assert_eq!(account.totals.longest_gap, Duration::ZERO, "not everything is there yet");
+    account.take(&LightEvent::Checkpoint { revision: 3, upstream_age: Duration::ZERO, in_sync: true });
+    assert!(account.totals.longest_gap >= Duration::from_secs(3), "{:?}", account.totals);
+    assert_eq!((account.totals.cut, account.totals.failed_attempts), (1, 1));
+    assert_eq!((account.totals.snapshots, account.totals.snapshots_again), (2, 1));
+}
