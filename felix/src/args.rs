@@ -6,6 +6,7 @@ mod reference;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Parser;
+use pki::TlsVersion;
 use settings::{LogFormat, Observation, Program};
 
 /// What begins felix's variables, and names its file.
@@ -49,6 +50,10 @@ pub(crate) struct Args {
     /// The common name that typha's certificate must have.
     #[arg(long, env = "FELIX_TYPHA_CN", value_name = "NAME")]
     pub(crate) typha_cn: String,
+
+    /// The oldest version of TLS that typha may speak: VersionTLS13, or VersionTLS12 for one that knows no better.
+    #[arg(long, env = "FELIX_TLS_MIN_VERSION", value_name = "VERSION", default_value_t)]
+    pub(crate) tls_min_version: TlsVersion,
 
     /// Where to serve /healthz, /readyz, /metrics and /status, as ADDRESS:PORT. Not served where not given.
     #[arg(long, env = "FELIX_ADMIN_LISTEN", value_name = "ADDRESS:PORT")]

@@ -53,7 +53,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 
 fn sync_config(args: &Args) -> anyhow::Result<sync::Config> {
     let files = Files { cert: args.cert_file.clone(), key: args.key_file.clone(), ca: args.ca_file.clone() };
-    let tls = ClientTls::client(files, Peers::common_name(&args.typha_cn)).context("cannot connect to typha")?;
+    let typha = Peers::common_name(&args.typha_cn).speaking(args.tls_min_version);
+    let tls = ClientTls::client(files, typha).context("cannot connect to typha")?;
     let config = sync::Config::new(args.typha.iter().map(String::as_str), tls);
     Ok(sync::Config { takes_zstd: true, zone: args.zone.as_deref().map(Into::into), ..config })
 }

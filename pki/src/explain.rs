@@ -2,7 +2,7 @@
 
 use std::io;
 
-use rustls::{AlertDescription, CertificateError, Error};
+use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 
 /// Puts a handshake's error into words. tokio-rustls hands rustls' errors out inside `io::Error`; others are printed
 /// as they are.
@@ -19,6 +19,13 @@ fn explain_tls(error: &Error) -> String {
         Error::NoCertificatesPresented => "the peer showed no certificate".to_owned(),
         Error::InvalidCertificate(error) => explain_certificate(error),
         Error::AlertReceived(alert) => explain_alert(*alert),
+        Error::PeerIncompatible(
+            PeerIncompatible::Tls12NotOffered
+            | PeerIncompatible::Tls12NotOfferedOrEnabled
+            | PeerIncompatible::SupportedVersionsExtensionRequired
+            | PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => "the peer speaks no version of TLS that we do; see --tls-min-version".to_owned(),
         Error::InvalidMessage(_) => format!("the peer does not speak TLS ({error})"),
         error => error.to_string(),
     }
@@ -36,6 +43,9 @@ fn explain_certificate(error: &CertificateError) -> String {
 
 fn explain_alert(alert: AlertDescription) -> String {
     let reason = match alert {
+        AlertDescription::ProtocolVersion => {
+            return "the peer speaks no version of TLS that we do; see its --tls-min-version".to_owned();
+        }
         AlertDescription::CertificateRequired => "it wants a certificate and we showed none",
         AlertDescription::CertificateExpired => "our certificate has expired",
         AlertDescription::UnknownCA | AlertDescription::DecryptError => "our certificate is not signed by its CA",

@@ -15,6 +15,7 @@ mod peers;
 mod provider;
 mod reminder;
 mod verifier;
+mod version;
 
 pub use self::{
     error::LoadError,
@@ -25,4 +26,5 @@ pub use self::{
     load::{ALPN_H2, load_client, load_server},
     peers::{PeerError, PeerName, Peers},
     reminder::Reminder,
+    version::{TlsVersion, UnknownTlsVersion},
 };

@@ -25,7 +25,7 @@ pub const ALPN_H2: &[u8] = b"h2";
 /// Tickets given to a client per handshake. Our clients keep one connection, so one is what they can use.
 const TICKETS_PER_HANDSHAKE: usize = 1;
 
-/// Makes a server's configuration: TLS 1.3 or 1.2, a certificate required of clients, `peers` admitted.
+/// Makes a server's configuration: TLS 1.3, a certificate required of clients, `peers` admitted.
 pub fn load_server(files: &Files, peers: &Peers) -> Result<ServerConfig, LoadError> {
     server_config(files, &Contents::read(files)?, peers)
 }
@@ -37,7 +37,7 @@ pub(crate) fn server_config(files: &Files, contents: &Contents, peers: &Peers) -
     let chain = end.client_chain_verifier(files)?;
     let verifier = Arc::new(ClientVerifier { chain, peers: peers.clone() });
     let mut config = ServerConfig::builder_with_provider(Arc::clone(&end.provider))
-        .with_safe_default_protocol_versions()?
+        .with_protocol_versions(peers.least.and_newer())?
         .with_client_cert_verifier(verifier)
         .with_single_cert(end.certificates, end.key)?;
     config.alpn_protocols = vec![ALPN_H2.to_vec()];
@@ -49,7 +49,7 @@ pub(crate) fn server_config(files: &Files, contents: &Contents, peers: &Peers) -
     Ok(config)
 }
 
-/// Makes a client's configuration: TLS 1.3 or 1.2, our certificate shown, servers admitted by `peers`. The server name
+/// Makes a client's configuration: TLS 1.3, our certificate shown, servers admitted by `peers`. The server name
 /// given to rustls when connecting is sent as SNI but not compared with the certificate.
 pub fn load_client(files: &Files, peers: &Peers) -> Result<ClientConfig, LoadError> {
     client_config(files, &Contents::read(files)?, peers)
@@ -62,7 +62,7 @@ pub(crate) fn client_config(files: &Files, contents: &Contents, peers: &Peers) -
     let verifier =
         Arc::new(ServerVerifier { roots: end.roots, peers: peers.clone(), provider: Arc::clone(&end.provider) });
     let mut config = ClientConfig::builder_with_provider(end.provider)
-        .with_safe_default_protocol_versions()?
+        .with_protocol_versions(peers.least.and_newer())?
         .dangerous() // rustls' word for every verifier that is not its own; the chain check in ours is rustls'.
         .with_custom_certificate_verifier(verifier)
         .with_client_auth_cert(end.certificates, end.key)?;

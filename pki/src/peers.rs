@@ -1,4 +1,5 @@
-//! Who may be at the other end: an allow-list of names in certificates, checked after the CA's signature.
+//! Who may be at the other end: an allow-list of names in certificates, checked after the CA's signature, and the TLS that
+//! they must speak.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -6,7 +7,10 @@ use rustls::pki_types::CertificateDer;
 use thiserror::Error;
 use x509_parser::{certificate::X509Certificate, extensions::GeneralName};
 
-use crate::files::{now, parse};
+use crate::{
+    TlsVersion,
+    files::{now, parse},
+};
 
 /// The names of which a peer's certificate must bear at least one.
 ///
@@ -15,6 +19,7 @@ use crate::files::{now, parse};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Peers {
     names: BTreeSet<PeerName>,
+    pub(crate) least: TlsVersion,
 }
 
 /// One name in a certificate.
@@ -42,6 +47,12 @@ impl Peers {
     /// Admits one more name.
     pub fn or(mut self, name: PeerName) -> Self {
         self.names.insert(name);
+        self
+    }
+
+    /// Admits whoever speaks this version of TLS or a newer one; TLS 1.3 where nothing is said.
+    pub fn speaking(mut self, least: TlsVersion) -> Self {
+        self.least = least;
         self
     }
 

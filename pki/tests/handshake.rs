@@ -10,12 +10,13 @@ use std::{
 };
 
 use pki::{
-    Files, PeerName, Peers,
+    Files, PeerName, Peers, TlsVersion,
     development::{Authority, Request},
 };
 use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection,
-    pki_types::{CertificateDer, pem::PemObject as _},
+    ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, ServerConfig, ServerConnection,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    version::TLS12,
 };
 use tempfile::TempDir;
 
@@ -74,6 +75,33 @@ fn both_ends_admit_each_other_by_common_name_uri_or_dns_name() -> TestResult {
         clients.check(server.peer_certificates().unwrap_or_default())?;
     }
     Ok(())
+}
+
+#[test]
+fn tls_1_2_is_spoken_where_it_was_chosen_and_refused_elsewhere() -> TestResult {
+    let folder = TempDir::new()?;
+    let authority = Authority::new("test CA")?;
+    let named = Request { hosts: vec!["anywhere.example".to_owned()], ..Request::named("typha") };
+    let server = authority.write(&folder.path().join("server"), "typha", &named)?;
+    let client = authority.write(&folder.path().join("client"), "felix", &Request::named("felix"))?;
+    let felix = |least| pki::load_server(&server, &Peers::common_name("felix").speaking(least));
+
+    let (old, _) = handshake(speaking_tls12(&client)?, felix(TlsVersion::V12)?)?;
+    assert_eq!(old.protocol_version(), Some(ProtocolVersion::TLSv1_2));
+    let error = handshake(speaking_tls12(&client)?, felix(TlsVersion::default())?).expect_err("it is too old");
+    assert!(error.starts_with("server: ") && error.contains("--tls-min-version"), "{error}");
+    Ok(())
+}
+
+/// A client that knows no newer version.
+fn speaking_tls12(files: &Files) -> Result<ClientConfig, Box<dyn Error>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(&files.ca)?)?;
+    let chain = vec![CertificateDer::from_pem_file(&files.cert)?];
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&TLS12])?
+        .with_root_certificates(roots);
+    Ok(config.with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(&files.key)?)?)
 }
 
 #[test]

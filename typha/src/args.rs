@@ -7,7 +7,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, Parser};
 use datastore_adapters::EtcdConfig;
-use pki::{Files, PeerName, Peers};
+use pki::{Files, PeerName, Peers, TlsVersion};
 use settings::{LogFormat, Observation, Program};
 use typha::{Config, Limits};
 
@@ -124,6 +124,10 @@ struct Tls {
     /// A URI SAN (SPIFFE ID) that agents' certificates may have instead. May be given more than once.
     #[arg(long, env = "TYPHA_CLIENT_URI_SAN", value_name = "URI", value_delimiter = ',')]
     client_uri_san: Vec<String>,
+
+    /// The oldest version of TLS that agents may speak: VersionTLS13, or VersionTLS12 for those that know no better.
+    #[arg(long, env = "TYPHA_TLS_MIN_VERSION", value_name = "VERSION", default_value_t)]
+    tls_min_version: TlsVersion,
 }
 
 impl Args {
@@ -156,7 +160,7 @@ impl Args {
             listen: addresses.listen,
             admin_listen: Some(addresses.admin_listen),
             files: Files { cert: tls.cert_file, key: tls.key_file, ca: tls.ca_file },
-            peers: common_names.chain(uris).fold(Peers::default(), Peers::or),
+            peers: common_names.chain(uris).fold(Peers::default(), Peers::or).speaking(tls.tls_min_version),
             limits: Limits {
                 drain: Duration::from_secs(addresses.drain_secs),
                 stale_after: Duration::from_secs(datastore.stale_after_secs),
