@@ -2,7 +2,9 @@
 
 mod ask;
 mod health;
+mod nodes;
 mod show;
+mod span;
 
 use std::process::ExitCode;
 

@@ -14,6 +14,7 @@ use pki::{
     Peers,
     development::{Authority, Request},
 };
+use serde_json::Value;
 use tokio::runtime::Runtime;
 use typha::{
     Config, Limits, MemorySource, Server,
@@ -118,9 +119,38 @@ fn a_node_that_lags_is_named() {
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(output.status.code(), Some(1), "{json:#}");
     assert_eq!(json["verdict"], "degraded");
-    assert_eq!(json["nodes"]["lagging"], serde_json::json!(["node-3"]));
+    let lag = &json["nodes"]["lagging"][0];
+    assert_eq!(
+        (&lag["node"], &lag["behind_revisions"], &lag["stalled_ms"]),
+        (&"node-3".into(), &1.into(), &Value::Null)
+    );
+    assert!(lag["behind_ms"].is_u64(), "{lag}");
     let said = said(&output);
-    assert!(said.contains("revision 7 applied by 2 of 3 nodes; node-3 lags"), "{said}");
+    let sentence = "revision 7 applied by 2 of 3 nodes; node-3 lags: 1 revision behind for ";
+    assert!(said.contains(sentence) && said.contains(" s, reads, has not reported more"), "{said}");
+}
+
+#[test]
+fn the_ten_worst_are_named_and_whether_they_read() {
+    let mut a = Replica::start("typha-a");
+    for number in 0..12 {
+        a = a.node(&format!("node-{number:02}"), 6);
+    }
+    a.nodes[7].sent(1, 7, Instant::now());
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let said = said(&status(&[&a.url], &[]));
+        assert!(
+            said.contains("revision 7 applied by 0 of 12 nodes; lagging: node-00 (1 revision behind for "),
+            "{said}"
+        );
+        assert!(said.contains("node-09 (") && said.contains(" and 2 more") && !said.contains("node-10"), "{said}");
+        if said.contains("has not read for") {
+            let stalled = said.split("node-").find(|node| node.contains("has not read for")).unwrap_or_default();
+            return assert!(stalled.starts_with("07 (1 revision behind for "), "{said}");
+        }
+        assert!(Instant::now() < deadline, "nobody is stalled: {said}");
+    }
 }
 
 #[test]

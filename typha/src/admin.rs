@@ -84,12 +84,12 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
 }
 
 async fn clients(State(shared): State<Arc<Shared>>) -> Json<Vec<ClientStatus>> {
-    Json(shared.clients.list())
+    Json(shared.clients.list(shared.board.load().view.last_change(), Instant::now()))
 }
 
 async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
     let latest = shared.board.load();
-    let look = shared.readiness.look();
+    let (look, now) = (shared.readiness.look(), Instant::now());
     Json(Status {
         name: shared.config.name.clone(),
         datastore_id: format!("{:x}", latest.view.datastore_id()),
@@ -97,14 +97,14 @@ async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
         digest: latest.view.digest().to_string(),
         keys: latest.view.keys(),
         state_bytes: latest.view.state_bytes(),
-        upstream_age_ms: latest.upstream_age(Instant::now()).map(|age| age.as_millis() as u64),
+        upstream_age_ms: latest.upstream_age(now).map(|age| age.as_millis() as u64),
         stale_after_ms: shared.config.limits.stale_after.as_millis() as u64,
         in_sync: latest.in_sync,
         is_draining: shared.board.draining().is_some(),
         obstacles: look.obstacles(),
         gates: look.gates,
         complaint: latest.complaint.as_deref().map(str::to_owned),
-        acks: shared.clients.acks(latest.view.last_change()),
+        acks: shared.clients.acks(latest.view.last_change(), now),
         admission: shared.admission.status(),
     })
 }

@@ -1,5 +1,7 @@
 //! Who is connected, how far each one is, and what the nodes report to enforce.
 
+mod history;
+mod lag;
 mod report;
 mod status;
 
@@ -10,29 +12,37 @@ use std::{
     fmt,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::SystemTime,
+    time::{Duration, Instant, SystemTime},
 };
 
 use dashmap::{DashMap, mapref::entry::Entry};
 use model::Version;
 use proto::sync::v1::begin::Mode;
+use tokio::time::{MissedTickBehavior, interval};
 
+use self::history::History;
 pub use self::{
+    lag::Lag,
     report::{Failure, Report},
     status::{Acks, ClientStatus, Totals},
 };
 
-/// How many nodes that lag behind are named in a summary; the list of clients names them all.
+/// How many nodes that lag behind are named in a summary, those that lag most; the list of clients names them all.
 const LAGGING_NAMED: usize = 10;
+
+/// Between two looks at what changed last. Lags are told in seconds.
+const NOTE_EVERY: Duration = Duration::from_secs(1);
 
 /// Everybody with a stream, by node. A node that connects twice is listed as its newest stream.
 #[derive(Default)]
 pub struct Clients {
     by_node: DashMap<Arc<str>, Arc<Client>>,
     next_id: AtomicU64,
+    /// When what changed, as of the last look.
+    history: Mutex<History>,
     /// See [`Totals`].
     bytes: AtomicU64,
     /// See [`Totals`].
@@ -52,9 +62,13 @@ struct Client {
     node: Arc<str>,
     address: SocketAddr,
     version: String,
+    connected_at: Instant,
     connected_at_unix_ms: u64,
     /// Up to which revision everything was handed out.
     position: AtomicU64,
+    /// When something was handed out after which the client has not asked for more yet, in milliseconds since it
+    /// connected, counted from 1; 0 where it waits for news.
+    unread_since_ms: AtomicU64,
     report: Mutex<Option<Report>>,
 }
 
@@ -66,8 +80,10 @@ impl Clients {
             node: node.into(),
             address,
             version: version.to_owned(),
+            connected_at: Instant::now(),
             connected_at_unix_ms: now_unix_ms(),
             position: AtomicU64::new(0),
+            unread_since_ms: AtomicU64::new(0),
             report: Mutex::new(None),
         });
         self.by_node.insert(Arc::clone(&client.node), Arc::clone(&client));
@@ -109,42 +125,61 @@ impl Clients {
         }
     }
 
-    /// Every client, ordered by node.
-    pub fn list(&self) -> Vec<ClientStatus> {
-        let mut list: Vec<_> = self.by_node.iter().map(|client| client.status()).collect();
-        list.sort_by(|a, b| a.node.cmp(&b.node));
+    /// Every client, ordered by node, when the last change is that of `revision`.
+    pub fn list(&self, revision: Version, now: Instant) -> Vec<ClientStatus> {
+        let history = self.noted(revision, now);
+        let mut list: Vec<_> = self.by_node.iter().map(|client| client.status(revision, &history, now)).collect();
+        list.sort_by(|a, b| a.lag.node.cmp(&b.lag.node));
         list
     }
 
     /// How far a revision is enforced.
-    pub fn acks(&self, revision: Version) -> Acks {
-        let mut acks = Acks { revision, applied: 0, clients: 0, failing: 0, lagging: Vec::new() };
+    pub fn acks(&self, revision: Version, now: Instant) -> Acks {
+        let history = self.noted(revision, now);
+        let mut acks = Acks { revision, applied: 0, clients: 0, failing: 0, stalled: 0, lagging: Vec::new() };
+        let mut lagging: Vec<(Duration, Arc<Client>)> = Vec::new();
         for client in &self.by_node {
-            let report = client.report();
-            let applied = report.as_ref().map_or(0, |report| report.applied_revision);
             acks.clients += 1;
-            acks.failing += usize::from(report.as_ref().is_some_and(|report| !report.failures.is_empty()));
-            if applied >= revision {
-                acks.applied += 1;
-            } else if acks.lagging.len() < LAGGING_NAMED {
-                acks.lagging.push(client.node.to_string());
+            acks.failing += usize::from(client.report().as_ref().is_some_and(|report| !report.failures.is_empty()));
+            acks.stalled += usize::from(client.stalled(now).is_some());
+            match client.behind(revision, &history, now) {
+                Some(behind) => lagging.push((behind, Arc::clone(&client))),
+                None => acks.applied += 1,
             }
         }
-        acks.lagging.sort();
+        lagging.sort_by(|(a_behind, a), (b_behind, b)| b_behind.cmp(a_behind).then_with(|| a.node.cmp(&b.node)));
+        acks.lagging =
+            lagging.iter().take(LAGGING_NAMED).map(|(_, client)| client.lag(revision, &history, now)).collect();
         acks
+    }
+
+    /// Notes for ever what `last_change` says that the revision of the last change is.
+    pub(crate) async fn keep_noting(self: Arc<Self>, last_change: impl Fn() -> Version) {
+        let mut looks = interval(NOTE_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            drop(self.noted(last_change(), Instant::now()));
+        }
+    }
+
+    fn noted(&self, revision: Version, now: Instant) -> MutexGuard<'_, History> {
+        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        history.note(revision, now);
+        history
     }
 }
 
 impl Client {
-    fn report(&self) -> std::sync::MutexGuard<'_, Option<Report>> {
+    fn report(&self) -> MutexGuard<'_, Option<Report>> {
         // A report is replaced as a whole, so it is right whatever its writer was doing.
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn status(&self) -> ClientStatus {
+    fn status(&self, revision: Version, history: &History, now: Instant) -> ClientStatus {
         let report = self.report().clone();
         ClientStatus {
-            node: self.node.to_string(),
+            lag: self.lag(revision, history, now),
             address: self.address,
             version: self.version.clone(),
             connected_at_unix_ms: self.connected_at_unix_ms,
@@ -164,7 +199,7 @@ pub struct Registration {
 
 impl Registration {
     /// The client was told what it gets.
-    pub fn began(&self, mode: Mode, bytes: usize) {
+    pub fn began(&self, mode: Mode, bytes: usize, now: Instant) {
         let (count, what) = match mode {
             Mode::Repair => (&self.clients.repairs, "gets the ranges in which its state differs"),
             Mode::Resume => (&self.clients.resumes, "gets what changed"),
@@ -172,14 +207,21 @@ impl Registration {
         };
         count.fetch_add(1, Ordering::Relaxed);
         tracing::info!(client = %self, "{what}");
-        self.sent(bytes, 0);
+        self.sent(bytes, 0, now);
     }
 
     /// Something was handed out to the client, which is now at `position`.
-    pub fn sent(&self, bytes: usize, position: Version) {
+    pub fn sent(&self, bytes: usize, position: Version, now: Instant) {
         self.clients.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         self.clients.messages.fetch_add(1, Ordering::Relaxed);
         self.client.position.store(position, Ordering::Relaxed);
+        let since_ms = now.saturating_duration_since(self.client.connected_at).as_millis() as u64 + 1;
+        self.client.unread_since_ms.store(since_ms, Ordering::Relaxed);
+    }
+
+    /// The client could take more, and there is nothing for it at present.
+    pub fn took_all(&self) {
+        self.client.unread_since_ms.store(0, Ordering::Relaxed);
     }
 }
 

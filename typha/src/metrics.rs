@@ -140,14 +140,19 @@ impl Collector for Sizes {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         let latest = self.board.load();
         let view = &latest.view;
-        let acks = self.clients.acks(view.last_change());
-        let age_seconds = latest.upstream_age(Instant::now()).map_or(f64::NAN, |age| age.as_secs_f64());
+        let now = Instant::now();
+        let acks = self.clients.acks(view.last_change(), now);
+        let worst_ms = acks.lagging.first().map_or(0, |lag| lag.behind_ms);
+        let age_seconds = latest.upstream_age(now).map_or(f64::NAN, |age| age.as_secs_f64());
         let mut gauge = |name: &str, help: &str, value: f64| {
             let encoder = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             ConstGauge::new(value).encode(encoder)
         };
         gauge("clients", "Clients that have a stream", acks.clients as f64)?;
         gauge("clients_applied", "Clients that report to enforce the last change", acks.applied as f64)?;
+        let help = "For how long the client that is furthest behind has lacked a change";
+        gauge("clients_behind_seconds", help, worst_ms as f64 / 1e3)?;
+        gauge("clients_stalled", "Clients that do not read what is sent to them", acks.stalled as f64)?;
         gauge("clients_failing", "Clients that report something they could not enforce", acks.failing as f64)?;
         gauge("keys", "Keys that exist", view.keys() as f64)?;
         gauge("state_bytes", "What the encoded entries of existing keys take", view.state_bytes() as f64)?;

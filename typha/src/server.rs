@@ -163,6 +163,9 @@ impl Server {
         let (questions_tx, questions_rx) = mpsc::channel(QUESTIONS);
         tasks.spawn(named("the datastore's adapter", source.run(events_tx, questions_rx)));
         tasks.spawn(named("the writer", writer.run(events_rx, questions_tx, shared.pulses.part("writer"))));
+        let noted = Arc::clone(&shared.board);
+        let noting = Arc::clone(&shared.clients).keep_noting(move || noted.look().view.last_change());
+        tasks.spawn(named("the clients' watch", noting));
         tasks.spawn(named("the readiness's watch", Arc::clone(&shared.readiness).keep_looking()));
         let certificates = certificates::follow(Arc::clone(&tls), shared.config.limits.certificates_every);
         tasks.spawn(named("the certificates' watch", certificates));

@@ -9,7 +9,7 @@ use std::{net::SocketAddr, time::Duration};
 use datastore_adapters::SourceEvent;
 use harness::{
     Certificates, Typha, admin,
-    client::{Client, State, connect},
+    client::{Client, State, connect, connect_with},
     events::{apply, list, put},
     until,
 };
@@ -87,7 +87,7 @@ async fn clients_and_what_they_enforce_are_told() -> anyhow::Result<()> {
     let status = json(address, "/status").await?;
     assert_eq!((&status["keys"], &status["in_sync"], &status["name"]), (&2.into(), &true.into(), &"a".into()));
     assert_eq!((&status["acks"]["applied"], &status["acks"]["clients"]), (&2.into(), &3.into()));
-    assert_eq!((&status["acks"]["failing"], &status["acks"]["lagging"][0]), (&1.into(), &"node-3".into()));
+    assert_eq!((&status["acks"]["failing"], &status["acks"]["lagging"][0]["node"]), (&1.into(), &"node-3".into()));
 
     assert_eq!((&status["admission"]["admitted_snapshots"], &status["admission"]["put_off"]), (&3.into(), &0.into()));
 
@@ -98,4 +98,48 @@ async fn clients_and_what_they_enforce_are_told() -> anyhow::Result<()> {
     }
     drop(clients);
     until("all have left", async || Ok(json(address, "/clients").await?.as_array().is_some_and(Vec::is_empty))).await
+}
+
+/// More than a client with a narrow window can be sent while it does not read.
+const VALUE_BYTES: usize = 256 << 10;
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_told_from_one_that_has_not_reported() -> anyhow::Result<()> {
+    let certificates = Certificates::new()?;
+    let typha = Typha::start(&certificates, "a").await?;
+    let address = typha.server.admin_address().expect("it has one");
+    for event in list(3, vec![put("one", 1, "1")]) {
+        typha.send(event).await?;
+    }
+    let tls = certificates.client()?;
+    let narrow = |endpoint: tonic::transport::Endpoint| endpoint.initial_stream_window_size(64 << 10);
+    let (mut slow_sync, mut sync) =
+        (connect_with(typha.address(), tls.clone(), narrow).await?, connect(typha.address(), tls).await?);
+    let mut slow = Client::subscribe(&mut slow_sync, "slow", State::default()).await?;
+    let mut quick = Client::subscribe(&mut sync, "quick", State::default()).await?;
+    for (client, node, sync) in [(&mut slow, "slow", &mut slow_sync), (&mut quick, "quick", &mut sync)] {
+        client.reach(3).await?;
+        sync.report(ReportRequest { node: node.to_owned(), applied_revision: 3, ..ReportRequest::default() }).await?;
+    }
+    typha.send(apply(vec![put("one", 4, vec![b'x'; VALUE_BYTES])])).await?;
+    quick.reach(4).await?;
+    let mut status = Value::Null;
+    let told = until("one is stalled", async || {
+        status = json(address, "/status").await?;
+        Ok(status["acks"]["stalled"] == 1)
+    });
+    told.await.map_err(|error| error.context(format!("{status:#}")))?;
+    for lag in status["acks"]["lagging"].as_array().expect("a list") {
+        assert_eq!(lag["behind_revisions"], 1, "{lag}");
+        assert!(lag["behind_ms"].as_u64().is_some_and(|ms| ms >= 1000), "{lag}");
+        assert_eq!(lag["stalled_ms"].as_u64().is_some_and(|ms| ms >= 2000), lag["node"] == "slow", "{lag}");
+    }
+    let list = json(address, "/clients").await?;
+    assert_eq!((&list[0]["node"], &list[0]["stalled_ms"]), (&"quick".into(), &Value::Null));
+    assert!(list[1]["stalled_ms"].is_u64(), "{list:#}");
+    let (_, metrics) = admin::get(address, "/metrics").await?;
+    assert!(metrics.contains("typha_clients_stalled 1"), "{metrics}");
+
+    slow.reach(4).await?;
+    until("it reads again", async || Ok(json(address, "/status").await?["acks"]["stalled"] == 0)).await
 }

@@ -50,6 +50,10 @@ pub(super) struct Acks {
 pub(super) struct Client {
     pub(super) node: String,
     pub(super) applied_revision: Option<u64>,
+    /// For how long it has lacked a change, by its replica. Absent where the replica is older than this program.
+    pub(super) behind_ms: Option<u64>,
+    /// For how long it has not read what was sent; absent where it reads.
+    pub(super) stalled_ms: Option<u64>,
     pub(super) failures: Vec<Failure>,
 }
 

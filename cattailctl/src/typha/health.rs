@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::ask::{Answer, Client, Failure, Status};
-
-/// Nodes that lag or fail are named up to this number in words; JSON names them all.
-const NAMED: usize = 10;
+use super::{
+    ask::{Answer, Status},
+    nodes::Nodes,
+};
 
 /// The state of typha as a whole.
 #[derive(Debug, Serialize)]
@@ -42,19 +42,6 @@ pub(super) struct Replica {
     pub(super) status: Option<Status>,
 }
 
-/// What the nodes enforce.
-#[derive(Debug, Default, Serialize)]
-pub(super) struct Nodes {
-    /// The last change that any replica knows of.
-    pub(super) revision: u64,
-    /// How many nodes enforce it.
-    pub(super) applied: usize,
-    pub(super) total: usize,
-    pub(super) lagging: Vec<String>,
-    /// What nodes could not enforce.
-    pub(super) failing: BTreeMap<String, Vec<Failure>>,
-}
-
 impl Health {
     /// Judges answers, which come with the address that was asked.
     pub(super) fn of(answers: Vec<(String, Result<Answer, String>)>) -> Self {
@@ -86,51 +73,6 @@ impl Replica {
                 Self { address, error: None, clients: clients.len(), behind, status: Some(status) }
             }
         }
-    }
-}
-
-impl Nodes {
-    /// A node that has just moved is listed by two replicas for a moment; its newest report counts.
-    fn of<'a>(clients: impl Iterator<Item = &'a Client>, last_change: u64) -> Self {
-        let mut newest: BTreeMap<&str, &Client> = BTreeMap::new();
-        for client in clients {
-            let kept = newest.entry(&client.node).or_insert(client);
-            if client.applied_revision > kept.applied_revision {
-                *kept = client;
-            }
-        }
-        let mut nodes = Self { revision: last_change, total: newest.len(), ..Self::default() };
-        for (node, client) in newest {
-            if client.applied_revision >= Some(last_change) {
-                nodes.applied += 1;
-            } else {
-                nodes.lagging.push(node.to_owned());
-            }
-            if !client.failures.is_empty() {
-                nodes.failing.insert(node.to_owned(), client.failures.clone());
-            }
-        }
-        nodes
-    }
-
-    /// How far the last change has come, in a sentence.
-    pub(super) fn sentence(&self) -> String {
-        let Self { revision, applied, total, lagging, .. } = self;
-        let text = format!("revision {revision} applied by {applied} of {total} nodes");
-        match lagging.len() {
-            0 => text,
-            1 => format!("{text}; {} lags", lagging[0]),
-            _ => format!("{text}; {} lag", named(lagging)),
-        }
-    }
-
-    fn complaints(&self) -> Vec<String> {
-        let lagging = (!self.lagging.is_empty()).then(|| self.sentence());
-        let failing = self.failing.iter().take(NAMED).filter_map(|(node, failures)| {
-            let first = failures.first()?;
-            Some(format!("{node} could not enforce {}: {}", first.object, first.reason))
-        });
-        lagging.into_iter().chain(failing).collect()
     }
 }
 
@@ -177,10 +119,4 @@ fn disagreements<'a>(replicas: impl Iterator<Item = &'a Status>) -> Vec<String> 
         }
     }
     complaints
-}
-
-fn named(nodes: &[String]) -> String {
-    let more = nodes.len().saturating_sub(NAMED);
-    let names = nodes[..nodes.len() - more].join(", ");
-    if more == 0 { names } else { format!("{names} and {more} more") }
 }

@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use model::Version;
 use serde::Serialize;
 
-use super::Failure;
+use super::{Failure, Lag};
 
 /// One client, for people and their tools.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ClientStatus {
-    /// The node that it serves.
-    pub node: String,
+    /// The node that it serves, and how far behind it is.
+    #[serde(flatten)]
+    pub lag: Lag,
     /// Where it connects from.
     pub address: SocketAddr,
     /// Its software.
@@ -39,8 +40,10 @@ pub struct Acks {
     pub clients: usize,
     /// How many clients could not enforce something.
     pub failing: usize,
-    /// Some of those that do not enforce it yet.
-    pub lagging: Vec<String>,
+    /// How many clients do not read what is sent to them.
+    pub stalled: usize,
+    /// Some of those that do not enforce it yet: the ones that have lacked it for longest, the worst first.
+    pub lagging: Vec<Lag>,
 }
 
 /// What was handed out to all clients ever.

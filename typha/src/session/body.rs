@@ -37,11 +37,13 @@ impl SessionBody {
 
     fn next(&mut self) -> Step {
         let latest = self.board.look();
-        let step = self.session.next(&latest, self.board.draining(), &self.batches, Instant::now());
+        let now = Instant::now();
+        let step = self.session.next(&latest, self.board.draining(), &self.batches, now);
         match &step {
-            Step::Begin(mode, bytes) => self.registration.began(*mode, bytes.len()),
-            Step::Send(bytes) => self.registration.sent(bytes.len(), self.session.position()),
-            Step::Wait | Step::Queue | Step::End(_) => {}
+            Step::Begin(mode, bytes) => self.registration.began(*mode, bytes.len(), now),
+            Step::Send(bytes) => self.registration.sent(bytes.len(), self.session.position(), now),
+            Step::Wait | Step::Queue => self.registration.took_all(),
+            Step::End(_) => {}
         }
         step
     }

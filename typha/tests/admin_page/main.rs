@@ -69,9 +69,15 @@ async fn a_person_sees_who_lags_and_why_live_until_typha_dies() -> anyhow::Resul
     let failure = wire::Failure { object: "NetworkPolicy/<b>shop</b>/web".to_owned(), reason: "no memory".to_owned() };
     sync.report(report("node-1", 7, vec![])).await?;
     sync.report(report(HOSTILE, 5, vec![failure])).await?;
-    let lagging = format!("Lagging: {HOSTILE}, node-3.");
+    let lagging = [format!("{HOSTILE} (2 revisions for "), "node-3 (no report for ".to_owned()];
     let digest = typha.server.board().load().view.digest().to_string();
-    let told = ["Revision 7 is applied by 1 of 3 nodes.", &lagging, "1 node could not enforce everything.", &digest];
+    let told = [
+        "Revision 7 is applied by 1 of 3 nodes.",
+        &lagging[0],
+        &lagging[1],
+        "1 node could not enforce everything.",
+        &digest,
+    ];
     reads(&mut browser, &told).await?;
     reads(&mut browser, &["Live", "no report; handed out", "1 to 3 of 3 clients", "1 failure"]).await?;
     browser.evaluate("document.querySelector('details:not([hidden])').open = true").await?;
@@ -87,7 +93,15 @@ async fn a_person_sees_who_lags_and_why_live_until_typha_dies() -> anyhow::Resul
     reads(&mut browser, &["Snapshots under way", "1 client waiting"]).await?;
 
     sync.report(report(HOSTILE, 7, vec![])).await?;
-    reads(&mut browser, &["Revision 7 is applied by 2 of 3 nodes.", "Lagging: node-3."]).await?;
+    reads(
+        &mut browser,
+        &[
+            "Revision 7 is applied by 2 of 3 nodes.",
+            "Lagging: node-3 (no report for ",
+            "reads, has not reported more).",
+        ],
+    )
+    .await?;
     drop(typha);
     reads(&mut browser, &["no answer", "This typha has not answered since", "What is shown below is from then."])
         .await?;
@@ -105,7 +119,8 @@ async fn it_can_be_read_in_the_dark_and_on_a_phone() -> anyhow::Result<()> {
     typha.send(SourceEvent::Unavailable { reason: "connection refused".to_owned() }).await?;
     let _clients = crowd(&typha, 3);
     let mut browser = Browser::open(&url(typha.server.admin_address().expect("it has one"))).await?;
-    reads(&mut browser, &["The datastore: connection refused", "Lagging: node-0002.", "1 failure"]).await?;
+    reads(&mut browser, &["The datastore: connection refused", "Lagging: node-0002 (5 revisions for ", "1 failure"])
+        .await?;
     let mut grounds = Vec::new();
     for scheme in ["light", "dark"] {
         for width in [360, 1280] {
@@ -128,7 +143,8 @@ fn crowd(typha: &Typha, size: u16) -> Vec<Registration> {
     let join = |n: u16| {
         let node = format!("node-{n:04}");
         let registration = clients.register(&node, "1.0", SocketAddr::from(([10, 0, 0, 1], 1024 + n)));
-        registration.sent(1, 9);
+        registration.sent(1, 9, Instant::now());
+        registration.took_all();
         let failure = Failure { object: "Tier/shop".to_owned(), reason: "no memory".to_owned() };
         let (applied_revision, failures) = if n + 1 == size { (4, vec![failure]) } else { (9, vec![]) };
         assert!(clients.report(&node, Report { applied_revision, applied_at_unix_ms: 1, failures }));

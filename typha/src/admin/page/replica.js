@@ -1,6 +1,6 @@
 // What /status says of this replica, and of all nodes together.
 
-import { bytes, count, counted, duration, write } from "./text.js";
+import { bytes, count, counted, duration, lag, write } from "./text.js";
 
 const element = (id) => document.getElementById(id);
 
@@ -48,7 +48,7 @@ function showAcks({ revision, applied, clients, failing, lagging }) {
   share.max = Math.max(clients, 1);
   share.value = applied;
   const more = clients - applied - lagging.length;
-  const names = lagging.join(", ") + (more > 0 ? ` and ${count(more)} more` : "");
+  const names = lagging.map((client) => `${client.node} (${lag(client)})`).join(", ") + (more > 0 ? ` and ${count(more)} more` : "");
   write(element("lagging"), lagging.length === 0 ? "" : `Lagging: ${names}.`);
   element("lagging").hidden = lagging.length === 0;
   write(element("failing"), failing === 0 ? "" : `${counted(failing, "node")} could not enforce everything.`);

@@ -1,6 +1,6 @@
 // One client as a row of the table. What it says of itself is text here, whatever it looks like.
 
-import { counted, moment, write } from "./text.js";
+import { counted, duration, moment, write } from "./text.js";
 
 // A node with more failures than this has one cause for most of them.
 const FAILURES_SHOWN = 20;
@@ -21,13 +21,15 @@ export function showRow(row, client, behind, revision) {
   showFailures(cell("failures"), cell("no-failures"), client.failures);
 }
 
-// Tells a slow stream from a slow node.
+// Tells a client that does not read from one that has not reported, and a slow stream from a slow node.
 function where(client, behind, revision) {
   if (behind === 0) {
     return "";
   }
   const handedOut = client.position_revision >= revision ? "handed out" : "not handed out yet";
-  return client.applied_revision === null ? `no report; ${handedOut}` : handedOut;
+  const read = client.stalled_ms === null ? handedOut : `has not read for ${duration(client.stalled_ms)}`;
+  const reported = client.applied_revision === null ? `no report; ${read}` : read;
+  return `${reported}; for ${duration(client.behind_ms)}`;
 }
 
 function showFailures(details, none, failures) {

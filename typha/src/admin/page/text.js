@@ -30,6 +30,13 @@ export function duration(ms) {
   return `${Math.floor(seconds / unit)} ${name}`;
 }
 
+/** How far a client is behind and why, by /status: "2 revisions for 14 s, has not read for 12 s". */
+export function lag({ behind_revisions, behind_ms, stalled_ms }) {
+  const revisions = behind_revisions === null ? "no report" : counted(behind_revisions, "revision");
+  const why = stalled_ms === null ? "reads, has not reported more" : `has not read for ${duration(stalled_ms)}`;
+  return `${revisions} for ${duration(behind_ms)}, ${why}`;
+}
+
 /** Bytes in the unit that keeps them short. */
 export function bytes(number) {
   const units = ["bytes", "KiB", "MiB", "GiB"];
