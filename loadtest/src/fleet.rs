@@ -3,6 +3,7 @@
 mod account;
 mod configs;
 mod gate;
+mod pace;
 mod progress;
 mod sever;
 mod slots;
@@ -22,7 +23,7 @@ use tokio::{
 };
 
 pub(crate) use self::configs::Configs;
-use self::{account::Account, progress::Progress};
+use self::{account::Account, pace::Pace, progress::Progress};
 use crate::{recorder::Recorder, workload::Workload};
 
 /// Between two looks at all clients.
@@ -51,6 +52,8 @@ pub(crate) struct Fleet {
     accounts: Vec<Arc<Mutex<Account>>>,
     /// Clients with a lower number are not polled: they read nothing and answer nothing.
     held: watch::Sender<usize>,
+    /// Which of the others are slow.
+    pace: watch::Sender<Pace>,
     tasks: JoinSet<()>,
 }
 
@@ -93,6 +96,7 @@ impl Fleet {
             first,
             accounts: Vec::new(),
             held: watch::Sender::new(0),
+            pace: watch::Sender::default(),
             tasks: JoinSet::new(),
         }
     }
@@ -136,6 +140,7 @@ impl Fleet {
         let (client, _reporter) = LightClient::new(self.configs.next(), name, move |event| {
             locked(&own).take(&event);
         });
+        let client = pace::run(client.run(), number, self.pace.subscribe());
         self.tasks.spawn(gate::run(client, number, self.held.subscribe()));
         self.accounts.push(account);
     }
@@ -187,8 +192,18 @@ impl Fleet {
 
     /// The first `clients` clients read nothing until [`Self::release`]; their latencies are kept apart from now on.
     pub(crate) fn stall(&self, clients: usize) {
-        self.accounts.iter().take(clients).for_each(|account| locked(account).is_stalled = true);
+        self.keep_apart(clients);
         self.held.send_replace(clients);
+    }
+
+    /// The first `clients` clients run only so often until [`Self::release`]; likewise.
+    pub(crate) fn slow_down(&self, clients: usize, every: Duration) {
+        self.keep_apart(clients);
+        self.pace.send_replace(Pace { slow: clients, every });
+    }
+
+    fn keep_apart(&self, clients: usize) {
+        self.accounts.iter().take(clients).for_each(|account| locked(account).is_stalled = true);
     }
 
     /// Cuts every connection and keeps the clients away until [`Self::release`].
@@ -197,9 +212,10 @@ impl Fleet {
         sever::sever(self.configs.servers())
     }
 
-    /// All clients read again.
+    /// All clients read again, as fast as they can.
     pub(crate) fn release(&self) {
         self.held.send_replace(0);
+        self.pace.send_replace(Pace::default());
     }
 
     /// What arrived, where so many writes were done in all.

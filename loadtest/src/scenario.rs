@@ -20,6 +20,7 @@ const SCENARIOS: &[(&str, &str)] = &[
     ("reconnect", include_str!("../scenarios/reconnect.yaml")),
     ("beyond", include_str!("../scenarios/beyond.yaml")),
     ("stalled", include_str!("../scenarios/stalled.yaml")),
+    ("slow", include_str!("../scenarios/slow.yaml")),
     ("churn", include_str!("../scenarios/churn.yaml")),
     ("rolling", include_str!("../scenarios/rolling.yaml")),
     ("partition", include_str!("../scenarios/partition.yaml")),

@@ -41,7 +41,7 @@ pub(crate) struct Stage<'a> {
     written: Option<Written>,
     /// What clients must have when they have everything, apart from what the writer writes.
     revision: Version,
-    /// How many clients do not read now.
+    /// How many clients do not read now, or only slowly.
     held: usize,
     /// Usage before the first client.
     server_before: Option<Usage>,

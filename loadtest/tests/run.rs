@@ -123,6 +123,21 @@ fn those_that_read_do_not_wait_for_those_that_do_not() {
 }
 
 #[test]
+fn slow_clients_are_told_from_the_others_and_nobody_is_cut() {
+    let args = ["slow", "--clients", "10", "--keys", "50", "--rate", "40", "--seconds", "4", "--slo", "cut<=0"];
+    let (out, report, _) = run(&args);
+    // 160 transactions of 20 keys for eight clients that are not slow, each on its own.
+    assert_eq!(report["latency_ms"]["count"], 8 * 3200, "{report:#}");
+    let slow = report["stalled_latency_ms"]["count"].as_u64().unwrap();
+    assert_eq!(slow + report["conflated"].as_u64().unwrap(), 2 * 3200, "{report:#}");
+    let p50 = |group: &str| report[group]["p50"].as_f64().unwrap();
+    // They have one turn in two and a half seconds.
+    assert!(p50("stalled_latency_ms") > 500.0 && p50("stalled_latency_ms") > p50("latency_ms"), "{report:#}");
+    assert_eq!((&report["cut"], &report["in_sync_ms"]["count"]), (&json!(0), &json!(2)), "{report:#}");
+    assert!(out.contains("latency of held clients p99") && out.contains("objective cut<=0: met"), "{out}");
+}
+
+#[test]
 fn a_replica_without_its_datastore_is_late_and_loses_nothing() {
     // No key is written twice, so that no later write stands for one that waited.
     let (_, report, _) = run(&["partition", "--clients", "3", "--keys", "200"]);
@@ -213,6 +228,7 @@ fn scenarios_are_listed() {
         "reconnect",
         "beyond",
         "stalled",
+        "slow",
         "churn",
         "rolling",
         "partition",

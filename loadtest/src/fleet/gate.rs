@@ -1,14 +1,12 @@
 //! A client that can be held: nothing of it runs, so that its socket fills up as that of a hung process would.
 
-use felix_client::sync::{LightClient, LightEvent};
+use std::future::Future;
+
 use tokio::sync::watch;
 
 /// Runs client number `number` for ever, but for the times when the number of held clients is above it.
-pub(super) async fn run<F>(client: LightClient<F>, number: usize, mut held: watch::Receiver<usize>)
-where
-    F: FnMut(LightEvent<'_>) + Send,
-{
-    let mut client = Box::pin(client.run());
+pub(super) async fn run(client: impl Future<Output = ()>, number: usize, mut held: watch::Receiver<usize>) {
+    let mut client = Box::pin(client);
     loop {
         tokio::select! {
             biased;

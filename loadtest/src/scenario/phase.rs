@@ -23,11 +23,13 @@ pub(crate) enum Phase {
     Pause(f64),
     /// So many percent of the clients stop reading.
     Stall(f64),
+    /// So many percent of the clients have one turn to read in the time of a hundred transactions.
+    Slow(f64),
     /// Every connection is cut, and the clients stay away.
     Disconnect,
     /// So many keys are made and deleted, more than typha remembers the deletion of.
     Bury(u32),
-    /// Clients that stalled or stay away go on, all at once, until all have everything.
+    /// Clients that stalled, are slow or stay away go on, all at once, until all have everything.
     Release,
     /// Every replica is restarted, one by one, with so many seconds between.
     Restart(f64),
@@ -51,7 +53,7 @@ impl Phase {
             Self::Pause(seconds) | Self::Restart(seconds) | Self::Cut(seconds) => {
                 seconds.is_finite() && *seconds >= 0.0
             }
-            Self::Gather(percent) | Self::Stall(percent) => (0.0..=100.0).contains(percent),
+            Self::Gather(percent) | Self::Stall(percent) | Self::Slow(percent) => (0.0..=100.0).contains(percent),
             _ => true,
         }
     }

@@ -23,6 +23,9 @@ const CONNECT_LIMIT: Duration = Duration::from_mins(5);
 /// Time for the last write to reach every client.
 const DRAIN_LIMIT: Duration = Duration::from_mins(2);
 
+/// How many transactions are written while a slow client has one turn to read.
+const SLOWNESS: f64 = 100.0;
+
 /// What a phase is about to do, for whoever watches.
 pub(super) fn announce(phase: Phase, scenario: &Scenario) -> String {
     let clients = scenario.clients;
@@ -38,6 +41,7 @@ pub(super) fn announce(phase: Phase, scenario: &Scenario) -> String {
         Phase::Arrive => "Waiting until all is written and has arrived ...".to_owned(),
         Phase::Pause(seconds) => format!("Pausing for {seconds} s ..."),
         Phase::Stall(percent) => format!("Stalling {percent} % of the clients ..."),
+        Phase::Slow(percent) => format!("Slowing {percent} % of the clients down ..."),
         Phase::Disconnect => "Cutting every connection ...".to_owned(),
         Phase::Bury(keys) => format!("Making and deleting {keys} keys ..."),
         Phase::Release => "Letting all clients go on ...".to_owned(),
@@ -55,7 +59,7 @@ impl Stage<'_> {
                 process::give_memory_back();
             }
             Phase::Gather(percent) => {
-                let clients = (f64::from(clients) * percent / 100.0).ceil() as u32;
+                let clients = part(clients, percent);
                 self.fleet.launch(clients, Some(CONNECTING), self.revision, CONNECT_LIMIT).await?;
                 process::give_memory_back();
             }
@@ -85,8 +89,12 @@ impl Stage<'_> {
             }
             Phase::Pause(seconds) => sleep(Duration::from_secs_f64(seconds)).await,
             Phase::Stall(percent) => {
-                self.held = (f64::from(clients) * percent / 100.0).ceil() as usize;
+                self.held = part(clients, percent) as usize;
                 self.fleet.stall(self.held);
+            }
+            Phase::Slow(percent) => {
+                self.held = part(clients, percent) as usize;
+                self.fleet.slow_down(self.held, Duration::from_secs_f64(SLOWNESS / self.scenario.rate));
             }
             Phase::Disconnect => {
                 self.held = clients as usize;
@@ -116,7 +124,7 @@ impl Stage<'_> {
     pub(super) fn cleanup(&mut self, phase: Phase) {
         match phase {
             Phase::Write => self.writer = crate::writer::Writer::default(),
-            Phase::Stall(_) | Phase::Disconnect => self.fleet.release(),
+            Phase::Stall(_) | Phase::Slow(_) | Phase::Disconnect => self.fleet.release(),
             Phase::Cut(_) => {
                 if let Ok(local) = self.deployment.local() {
                     local.cut_off(false);
@@ -164,4 +172,9 @@ impl Stage<'_> {
         self.revision = write_all(store, (0..keys).map(|index| Write::Delete(key(index)))).await?;
         Ok(())
     }
+}
+
+/// So many percent of the clients, rounded up.
+fn part(clients: u32, percent: f64) -> u32 {
+    (f64::from(clients) * percent / 100.0).ceil() as u32
 }
