@@ -7,6 +7,7 @@ mod pace;
 mod progress;
 mod sever;
 mod slots;
+mod troubles;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -23,7 +24,7 @@ use tokio::{
 };
 
 pub(crate) use self::configs::Configs;
-use self::{account::Account, pace::Pace, progress::Progress};
+use self::{account::Account, pace::Pace, progress::Progress, troubles::Troubles};
 use crate::{recorder::Recorder, workload::Workload};
 
 /// Between two looks at all clients.
@@ -40,6 +41,8 @@ pub(crate) struct Recorders {
     pub(crate) stalled: Recorder,
     /// From a storm's start until a client has everything.
     pub(crate) in_sync: Recorder,
+    /// Why streams were cut.
+    pub(crate) troubles: Troubles,
 }
 
 /// The clients of a run. Dropping it ends them.

@@ -10,7 +10,10 @@ pub(crate) mod slo;
 pub(crate) mod spread;
 mod table;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    collections::BTreeMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +65,9 @@ pub(crate) struct Report {
     /// The longest that a client had no stream, until it had everything again.
     #[serde(default)]
     pub(crate) longest_gap_ms: u64,
+    /// Why streams were cut, in the clients' words, and how often.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) cut_reasons: BTreeMap<String, u64>,
     /// How old the servers' view of the datastore ever was, as they told their clients.
     pub(crate) upstream_age_ms: u64,
     /// Bytes of payload that all clients received while the run was measured.
@@ -173,7 +179,18 @@ impl Beginning {
 impl Report {
     /// The report of findings.
     pub(crate) fn new(beginning: Beginning, scenario: &Scenario, found: Findings, floor: Option<Floor>) -> Self {
-        let Findings { measures, is_interrupted, shared, writes, totals, latency, stalled, in_sync, behind } = found;
+        let Findings {
+            measures,
+            is_interrupted,
+            shared,
+            writes,
+            totals,
+            latency,
+            stalled,
+            in_sync,
+            cut_reasons,
+            behind,
+        } = found;
         let clients = f64::from(scenario.clients);
         let updates = client_updates(scenario, writes);
         let server = measures.server.map(|server| Server {
@@ -214,6 +231,7 @@ impl Report {
             resumes: totals.resumes,
             snapshots: totals.snapshots,
             snapshots_again: totals.snapshots_again,
+            cut_reasons,
             longest_gap_ms: totals.longest_gap.as_millis() as u64,
             upstream_age_ms: totals.upstream_age_ms,
             bytes: measures.bytes,

@@ -3,7 +3,7 @@
 mod measured;
 mod phases;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use datastore_adapters::{EtcdStore, Write};
@@ -12,6 +12,7 @@ use model::Version;
 use self::measured::{Measured, Measures};
 use crate::{
     deployment::Deployment,
+    local::Lists,
     fleet::{Configs, Fleet, Recorders, Totals},
     interrupt::Interrupt,
     process::Usage,
@@ -66,8 +67,12 @@ pub(crate) struct Findings {
     pub(crate) stalled: Histogram,
     /// Of clients that were brought in sync.
     pub(crate) in_sync: Histogram,
+    /// Why streams were cut, and how often.
+    pub(crate) cut_reasons: BTreeMap<String, u64>,
     /// How late the writer ever was.
     pub(crate) behind: Duration,
+    /// What typha listed, where it is ours to ask.
+    pub(crate) lists: Option<Lists>,
 }
 
 impl<'a> Stage<'a> {
@@ -165,8 +170,13 @@ impl<'a> Stage<'a> {
     async fn findings(&mut self, is_interrupted: bool) -> Result<Findings> {
         let Some(measured) = self.measured.take() else { bail!("no phase began to measure") };
         let measures = measured.end(self).await?;
+        let lists = match self.deployment.local() {
+            Ok(local) => Some(local.lists().await?),
+            Err(_) => None,
+        };
         let written = self.written.unwrap_or_default();
         Ok(Findings {
+            lists,
             measures,
             is_interrupted,
             shared: self.meeting.as_ref().map(Into::into),
@@ -175,6 +185,7 @@ impl<'a> Stage<'a> {
             latency: self.recorders.latency.histogram(),
             stalled: self.recorders.stalled.histogram(),
             in_sync: self.recorders.in_sync.histogram(),
+            cut_reasons: self.recorders.troubles.counts(),
             behind: written.behind,
         })
     }

@@ -107,15 +107,19 @@ impl Account {
     }
 
     fn disconnected(&mut self, reason: &Disconnect) {
+        let words = reason.to_string();
         match reason {
             Disconnect::PutOff { .. } => self.totals.put_off += 1,
             Disconnect::GoAway { .. } | Disconnect::Referred { .. } | Disconnect::Stale { .. } => {
                 self.totals.moved += 1;
             }
-            _ if self.is_connected => self.totals.cut += 1,
+            _ if self.is_connected => {
+                self.totals.cut += 1;
+                self.recorders.troubles.note(&words);
+            }
             _ => self.totals.failed_attempts += 1,
         }
-        self.last_trouble = Some(reason.to_string());
+        self.last_trouble = Some(words);
         self.is_connected = false;
         // Who never had anything misses nothing.
         if self.revision > 0 {

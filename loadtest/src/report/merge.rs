@@ -68,6 +68,9 @@ fn add(whole: &mut Report, part: Report) {
     whole.snapshots += part.snapshots;
     whole.snapshots_again += part.snapshots_again;
     whole.longest_gap_ms = whole.longest_gap_ms.max(part.longest_gap_ms);
+    for (reason, times) in part.cut_reasons {
+        *whole.cut_reasons.entry(reason).or_default() += times;
+    }
     whole.bytes += part.bytes;
     whole.upstream_age_ms = whole.upstream_age_ms.max(part.upstream_age_ms);
     whole.seconds = whole.seconds.max(part.seconds);

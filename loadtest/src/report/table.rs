@@ -26,6 +26,9 @@ impl fmt::Display for Report {
             write!(f, "{ratio:.1} times the floor's CPU; ")?;
         }
         writeln!(f, "{} lost, {} conflated; {}", self.lost, self.conflated, self.streams())?;
+        for (reason, times) in &self.cut_reasons {
+            writeln!(f, "  {times} cut: {reason}")?;
+        }
         for verdict in &self.slo {
             writeln!(f, "{verdict}")?;
         }
