@@ -9,6 +9,7 @@ mod interop;
 mod needs;
 mod quickstart;
 mod run;
+mod simulate;
 mod test;
 mod tidy;
 
@@ -45,6 +46,10 @@ enum Task {
     ///
     /// Builds them with coverage counters, in a target directory of their own. What they find stays in target/fuzz.
     Fuzz(fuzz::Options),
+    /// The simulation of datastore, typhas and clients in one process, from as many seeds as one likes.
+    ///
+    /// Prints how often each fault was hit, and for a seed that fails the command that replays it.
+    Simulate(simulate::Options),
     /// What a fan-out costs, and with `--peer calico` what it costs the real Calico Typha on the same machine.
     ///
     /// Builds the peer from the Go module proxy, where Go is installed. Both sides are measured over the same etcd, one
@@ -60,6 +65,7 @@ fn main() -> ExitCode {
         Task::Conformance(options) => conformance::run(&options),
         Task::Faults(options) => faults::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),
+        Task::Simulate(options) => simulate::run(&options),
         Task::Bench(options) => bench::run(&options),
     };
     match outcome {

@@ -8,18 +8,18 @@ use super::{Discovery, Metrics};
 
 /// A client is as dead as it is silent: typha sends a checkpoint at least every few seconds even where nothing changes,
 /// so that this much silence means that it, or the way to it, is gone.
-const SILENCE_LIMIT: Duration = Duration::from_secs(20);
+pub(super) const SILENCE_LIMIT: Duration = Duration::from_secs(20);
 
 /// Three of typha's signs of life from the datastore are missing then, and typha calls itself not ready.
-const UPSTREAM_AGE_LIMIT: Duration = Duration::from_secs(15);
+pub(super) const UPSTREAM_AGE_LIMIT: Duration = Duration::from_secs(15);
 
 /// A replica that does not accept, greet and answer within this is passed over. Above the three SYNs that Linux sends
 /// in the first seven seconds would be patient for a network between nodes; one retransmission is enough.
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Clients that learn of a better replica at the same time move to it within this, so that a new one is not stormed: at
 /// 5,000 nodes and ten replicas that is 50 handshakes a second.
-const MOVE_SPREAD: Duration = Duration::from_secs(10);
+pub(super) const MOVE_SPREAD: Duration = Duration::from_secs(10);
 
 /// Everything that a client must know. Many clients of one process share it behind an [`Arc`].
 #[derive(Clone, Debug)]

@@ -4,9 +4,9 @@
 //! The two clients differ only in their [`Consumer`] and their [`Transport`]. Reports share the connection and never
 //! hold up the stream.
 
-mod candidate;
-mod plan;
-mod stay;
+pub(super) mod candidate;
+pub(super) mod plan;
+pub(super) mod stay;
 mod stream;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -67,7 +67,7 @@ pub(super) enum Refused {
 pub(super) struct Gone;
 
 /// Clients that leave a stale replica ask the next one within this, not all at once: they learn of it together.
-const STALE_SPREAD: Duration = Duration::from_secs(1);
+pub(super) const STALE_SPREAD: Duration = Duration::from_secs(1);
 
 /// Lives until nobody reads any more. Cancel by dropping.
 pub(super) async fn live<T: Transport + 'static>(

@@ -22,7 +22,7 @@ use super::super::{
 
 /// After connecting, a candidate may take this long to catch up with the stream that it is to replace. Typha itself
 /// waits this long for its datastore.
-const CATCH_UP_LIMIT: Duration = Duration::from_secs(10);
+pub(in crate::sync) const CATCH_UP_LIMIT: Duration = Duration::from_secs(10);
 
 /// What a candidate may send before it has caught up; more than a short absence ever brings.
 const MAX_GATHERED_BYTES: usize = 16 << 20;
@@ -169,7 +169,7 @@ impl Unfit {
 }
 
 /// What a replica is avoided for that tells a client to go.
-pub(super) fn trouble_of(word: &GoAway) -> Trouble {
+pub(in crate::sync) fn trouble_of(word: &GoAway) -> Trouble {
     match word.kind() {
         Kind::Unspecified | Kind::Draining | Kind::Rebalance => {
             Trouble::Leaving { within: Duration::from_millis(word.within_ms.into()) }

@@ -10,7 +10,7 @@ const LOOK_PART: f64 = 0.75;
 
 /// What a client has in mind.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(in crate::sync) struct Plan {
     /// Clients that learn the same look within this, not all at once.
     spread: Duration,
     look_at: Option<Instant>,
@@ -19,21 +19,21 @@ pub(super) struct Plan {
 
 /// A departure that typha asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Leave {
+pub(in crate::sync) struct Leave {
     /// Without a better place too, unless the client may stay where it finds none.
-    pub(super) by: Option<Instant>,
+    pub(in crate::sync) by: Option<Instant>,
     /// Why, as typha put it.
-    pub(super) reason: Arc<str>,
+    pub(in crate::sync) reason: Arc<str>,
 }
 
 impl Plan {
-    pub(super) fn new(spread: Duration) -> Self {
+    pub(in crate::sync) fn new(spread: Duration) -> Self {
         Self { spread, look_at: None, leave: None }
     }
 
     /// What is known of replicas changed: there is a better place now, or there may be one at a time to come. `random`
     /// lies in `0.0..1.0`.
-    pub(super) fn consider(&mut self, is_better: bool, later: Option<Instant>, now: Instant, random: f64) {
+    pub(in crate::sync) fn consider(&mut self, is_better: bool, later: Option<Instant>, now: Instant, random: f64) {
         // Who is to leave has spread its first look already.
         let spread = if self.leave.is_some() { Duration::ZERO } else { self.spread.mul_f64(random) };
         let look_at = if is_better { Some(now) } else { later }.map(|at| at + spread);
@@ -42,7 +42,7 @@ impl Plan {
     }
 
     /// Typha asks the client to go within a time. Said once.
-    pub(super) fn asked(&mut self, reason: &str, within: Duration, may_stay: bool, now: Instant, random: f64) {
+    pub(in crate::sync) fn asked(&mut self, reason: &str, within: Duration, may_stay: bool, now: Instant, random: f64) {
         let look_at = now + within.mul_f64(LOOK_PART * random);
         let by = (!may_stay).then(|| now + within.mul_f64(LOOK_PART + (1.0 - LOOK_PART) * random));
         self.look_at = Some(look_at);
@@ -50,22 +50,22 @@ impl Plan {
     }
 
     /// The departure that typha asked for.
-    pub(super) fn leave(&self) -> Option<&Leave> {
+    pub(in crate::sync) fn leave(&self) -> Option<&Leave> {
         self.leave.as_ref()
     }
 
     /// Whether it is time to leave without a better place.
-    pub(super) fn is_over(&self, now: Instant) -> bool {
+    pub(in crate::sync) fn is_over(&self, now: Instant) -> bool {
         self.leave.as_ref().and_then(|leave| leave.by).is_some_and(|by| by <= now)
     }
 
     /// Whether it is time to look. Said once for each time.
-    pub(super) fn is_to_look(&mut self, now: Instant) -> bool {
+    pub(in crate::sync) fn is_to_look(&mut self, now: Instant) -> bool {
         self.look_at.take_if(|at| *at <= now).is_some()
     }
 
     /// When something is next to be done.
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub(in crate::sync) fn next(&self) -> Option<Instant> {
         [self.look_at, self.leave.as_ref().and_then(|leave| leave.by)].into_iter().flatten().min()
     }
 }

@@ -21,7 +21,7 @@ use super::{
 };
 
 /// A client that holds nothing yet looks again after this.
-const NOT_YET: Duration = Duration::from_secs(1);
+pub(in crate::sync) const NOT_YET: Duration = Duration::from_secs(1);
 
 /// One stream while it lasts.
 pub(super) struct Stay<'s, 'a, C, T> {

@@ -1,43 +1,45 @@
-//! A client: the production protocol, ledger and decoder, streams whose frames take their time, and a check of everything
-//! that is handed on.
+//! A client: the production protocol and ledger, a stream and maybe a second one, and where it goes: by its own
+//! decision, or wherever the seed says.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeSet,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use model::{
-    Key, Version,
+    Version,
     digest::{Digest, Ranges},
 };
-use prost::Message as _;
-use proto::sync::v1::{self as wire, begin::Mode};
+use proto::sync::v1::{self as wire, begin::Mode, go_away::Kind};
 use typha::{
     batch::Encoding,
-    session::{Claim, Position, Session, Step, Subscription},
+    session::{Claim, Position, Session, Subscription},
 };
 
 use super::{
     super::{
-        frame::FrameDecoder,
+        course::Trouble,
+        disconnect::Disconnect,
+        freshness::Verdict,
         protocol::{Cut, Protocol, ProtocolError},
+        session::candidate::trouble_of,
     },
-    Defect, Reached,
-    datastore::{Datastore, digest_of},
-    memory,
+    Defect,
+    datastore::{Datastore, digest_of, key},
+    pilot::{Pilot, Wish},
+    point::Point,
     replica::Replica,
+    stream::{Candidate, Read, Stream},
+    witness::{State, Witness},
 };
 
-/// Frames that a connection holds before its session has to wait.
-const IN_FLIGHT: usize = 6;
-
-#[derive(Default)]
 pub(super) struct Agent {
-    pub(super) encoding: Encoding,
-    pub(super) protocol: Protocol,
+    number: usize,
+    encoding: Encoding,
+    protocol: Protocol,
     /// What the consumer was given.
-    pub(super) state: BTreeMap<Key, (Bytes, Version)>,
+    pub(super) state: State,
     /// Which datastore's past the state is of, and of when.
     at: (u64, Version),
     /// What `begin` said last.
@@ -46,53 +48,183 @@ pub(super) struct Agent {
     /// A stream that may take the other's place.
     pub(super) candidate: Option<Candidate>,
     put_off: u32,
-    pub(super) reached: Reached,
+    /// Its own way among the replicas; none where the seed says where it goes.
+    pub(super) pilot: Option<Pilot>,
+    /// Whether it came from before the oldest tombstone of its replica.
+    is_behind_tombstones: bool,
+    /// Keys of which what it knows was damaged.
+    damaged: BTreeSet<u64>,
 }
 
-/// A stream with what is on its way.
-pub(super) struct Stream {
-    pub(super) replica: usize,
-    life: u64,
-    session: Session,
-    decoder: FrameDecoder,
-    /// Frames, each with the age of the datastore when it was made.
-    frames: VecDeque<(Bytes, Option<Duration>)>,
-    has_ended: bool,
-}
-
-/// Opened beside the stream, and read until it has all that the client has.
-pub(super) struct Candidate {
-    pub(super) stream: Stream,
-    gathered: wire::Batch,
+/// What a client reads in.
+pub(super) struct Scene<'a> {
+    pub(super) now: Instant,
+    pub(super) datastore: &'a Datastore,
+    pub(super) defect: Option<Defect>,
+    pub(super) witness: &'a mut Witness,
 }
 
 impl Agent {
-    pub(super) fn new(number: usize) -> Self {
-        let encoding = if number.is_multiple_of(2) { Encoding::Zstd } else { Encoding::Identity };
-        Self { encoding, ..Self::default() }
+    pub(super) fn new(number: usize, pilot: Option<Pilot>) -> Self {
+        Self {
+            number,
+            encoding: if number.is_multiple_of(2) { Encoding::Zstd } else { Encoding::Identity },
+            protocol: Protocol::default(),
+            state: State::new(),
+            at: (0, 0),
+            begun: 0,
+            stream: None,
+            candidate: None,
+            put_off: 0,
+            pilot,
+            is_behind_tombstones: false,
+            damaged: BTreeSet::new(),
+        }
     }
 
-    /// A new process, with nothing.
-    pub(super) fn restart(&mut self) {
-        *self = Self { encoding: self.encoding, reached: self.reached, ..Self::default() };
-    }
-
-    pub(super) fn connect(&mut self, number: usize, replica: &mut Replica, now: Instant) {
-        self.protocol.closed();
+    /// From now on it goes its own way.
+    pub(super) fn go_own_way(&mut self, mut pilot: Pilot, now: Instant) {
         self.candidate = None;
-        self.stream = Some(self.open(number, replica, false, now));
+        if let Some(stream) = &self.stream {
+            pilot.opened(stream.replica, false, now);
+        }
+        self.pilot = Some(pilot);
+    }
+
+    /// It ends, with what was damaged in it.
+    pub(super) fn end(&mut self, witness: &mut Witness) {
+        witness.damage.ended += self.damaged.len() as u64;
+        self.damaged.clear();
+    }
+
+    /// Opens a stream, which a replica that is down refuses.
+    pub(super) fn connect(&mut self, number: usize, replica: &mut Replica, now: Instant, witness: &mut Witness) {
+        self.close();
+        if !replica.is_up {
+            witness.hit(Point::ReplicaUnreachable);
+            if let Some(pilot) = &mut self.pilot {
+                pilot.lost(number, Trouble::Failed, None, now);
+            }
+            return;
+        }
+        let stream = self.open(number, replica, false, now);
+        self.stream = Some(stream);
+        if self.is_behind_tombstones {
+            witness.hit(Point::BehindTombstones);
+        }
+        if let Some(pilot) = &mut self.pilot {
+            pilot.opened(number, false, now);
+        }
     }
 
     /// Looks at another replica without leaving the present one.
     pub(super) fn try_another(&mut self, number: usize, replica: &mut Replica, now: Instant) {
-        if self.protocol.position().is_some_and(|position| !position.compare) && self.stream.is_some() {
+        if self.protocol.position().is_none_or(|position| position.compare) {
+            return self.pilot.iter_mut().for_each(|pilot| pilot.put_look_off(now));
+        }
+        let Some(here) = self.stream.as_ref().map(|stream| stream.replica) else { return };
+        if replica.is_up {
             let stream = self.open(number, replica, true, now);
-            self.candidate = Some(Candidate { stream, gathered: wire::Batch::default() });
+            self.candidate = Some(Candidate::new(stream, self.protocol.datastore_id()));
+        } else if let Some(pilot) = &mut self.pilot {
+            pilot.abandoned(here, number, Trouble::Failed, now);
         }
     }
 
+    /// Where it wants to go by its own decision. What it gives up is given up.
+    pub(super) fn decide(&mut self, now: Instant, witness: &mut Witness) -> Wish {
+        let Some(pilot) = &mut self.pilot else { return Wish::Nothing };
+        let Some(here) = self.stream.as_ref().map(|stream| stream.replica) else { return pilot.seek(now) };
+        let wish = pilot.stay(here, self.candidate.is_some(), now);
+        match wish {
+            Wish::Abandon(trouble) => self.abandon(trouble, now, witness),
+            Wish::Leave(trouble) => {
+                if trouble == Trouble::LEFT {
+                    witness.hit(Point::WentWithoutMove);
+                }
+                self.lose(trouble, None, now);
+            }
+            _ => {}
+        }
+        wish
+    }
+
+    /// Takes up to so many messages of its stream. Whether there was any.
+    pub(super) fn read(&mut self, messages: usize, scene: &mut Scene<'_>) -> bool {
+        for number in 0..messages {
+            let Some(stream) = &mut self.stream else { return number > 0 };
+            match stream.read(scene.witness) {
+                Read::Message(batch, age) => {
+                    let (here, upstream_age) = (stream.replica, self.accept(*batch, age, scene));
+                    self.follow(here, upstream_age, scene);
+                }
+                Read::Garbage => {
+                    scene.witness.hit(Point::MessageUnreadable);
+                    self.protocol.distrust();
+                    self.lose(Trouble::Failed, None, scene.now);
+                }
+                Read::Nothing => return number > 0,
+                Read::End => {
+                    self.lose(Trouble::Failed, None, scene.now);
+                    return true;
+                }
+            }
+        }
+        true
+    }
+
+    /// Reads up to so many messages of the second stream, and moves when that has caught up.
+    pub(super) fn read_candidate(&mut self, messages: usize, scene: &mut Scene<'_>) {
+        for _ in 0..messages {
+            let Some(candidate) = &mut self.candidate else { return };
+            let gathered = match candidate.stream.read(scene.witness) {
+                Read::Nothing => return,
+                Read::Message(batch, _) => {
+                    if batch.go_away.as_ref().is_some_and(|word| word.kind() == Kind::NoResume) {
+                        scene.witness.hit(Point::NoResume);
+                    }
+                    let pilot = &self.pilot;
+                    candidate.gather(*batch, |age| pilot.as_ref().is_some_and(|pilot| pilot.is_stale(age)))
+                }
+                Read::Garbage | Read::End => Err(Trouble::Failed),
+            };
+            if let Err(trouble) = gathered {
+                return self.abandon(trouble, scene.now, scene.witness);
+            }
+            let checkpoint = candidate.gathered.checkpoint.as_ref();
+            if checkpoint.is_some_and(|checkpoint| checkpoint.revision >= self.at.1) {
+                return self.hand_over(scene);
+            }
+        }
+    }
+
+    /// What the client knows of a key is damaged, if it knows it; whether it does.
+    pub(super) fn damage(&mut self, number: u64, with_digest: bool, witness: &mut Witness) {
+        if self.state.contains_key(&key(number)) && self.damaged.insert(number) {
+            self.protocol.damage(&key(number).to_string(), with_digest);
+            witness.damage.planted += 1;
+            witness.hit(if with_digest { Point::RecordDamaged } else { Point::RecordDamagedAlone });
+        }
+    }
+
+    /// The connection is gone.
+    pub(super) fn lose(&mut self, trouble: Trouble, go_to: Option<Arc<str>>, now: Instant) {
+        let here = self.stream.as_ref().map(|stream| stream.replica);
+        self.close();
+        if let (Some(pilot), Some(here)) = (&mut self.pilot, here) {
+            pilot.lost(here, trouble, go_to, now);
+        }
+    }
+
+    fn close(&mut self) {
+        self.protocol.closed();
+        (self.stream, self.candidate) = (None, None);
+    }
+}
+
+impl Agent {
     /// What the production client's request becomes at typha's door.
-    fn open(&self, number: usize, replica: &mut Replica, resume_only: bool, now: Instant) -> Stream {
+    fn open(&mut self, number: usize, replica: &mut Replica, resume_only: bool, now: Instant) -> Stream {
         let position = self.protocol.position();
         let claim = position.as_ref().map(|position| Claim {
             ranges: Ranges::from_bytes(&position.ranges).expect("ranges"),
@@ -103,173 +235,141 @@ impl Agent {
             revision: position.revision,
             digest: Digest::from_bytes(&position.digest).expect("a digest"),
         });
-        let doubted = claim.as_ref().and_then(|claim| claim.doubted(position, &replica.published.view));
+        let view = &replica.published.view;
+        let doubted = claim.as_ref().and_then(|claim| claim.doubted(position, view));
+        let is_of_this = position.filter(|position| position.datastore_id == view.datastore_id());
+        self.is_behind_tombstones =
+            is_of_this.is_some_and(|position| 0 < position.revision && position.revision < view.floor());
         let complaint = doubted.map(|ranges| replica.complain(ranges, now));
         let subscription = Subscription { position, claim, put_off: self.put_off, resume_only };
-        let (name, admission) = (replica.name.clone(), replica.admission.clone());
-        Stream {
-            replica: number,
-            life: replica.life,
-            session: Session::new(name, self.encoding, subscription, admission).after_complaint(complaint),
-            decoder: FrameDecoder::new(self.encoding == Encoding::Zstd),
-            frames: VecDeque::new(),
-            has_ended: false,
-        }
+        let (name, admission) = (Arc::clone(&replica.name), Arc::clone(&replica.admission));
+        let session = Session::new(name, self.encoding, subscription, admission).after_complaint(complaint);
+        Stream::new(number, replica.life, session, self.encoding == Encoding::Zstd)
     }
 
-    /// Takes up to so many frames of its stream. Where that ends, or is refused, the client has none any more.
-    pub(super) fn read(&mut self, frames: usize, datastore: &Datastore, defect: Option<Defect>) {
-        for _ in 0..frames {
-            let Some(stream) = &mut self.stream else { return };
-            let Some((frame, age)) = stream.frames.pop_front() else {
-                if stream.has_ended {
-                    self.disconnect();
-                }
-                return;
-            };
-            let Some(batch) = stream.decode(&frame) else {
-                self.protocol.distrust();
-                return self.disconnect();
-            };
-            self.take(batch, age, datastore, defect);
-        }
-    }
-
-    fn disconnect(&mut self) {
-        self.protocol.closed();
-        (self.stream, self.candidate) = (None, None);
-    }
-
-    fn take(&mut self, batch: wire::Batch, age: Option<Duration>, datastore: &Datastore, defect: Option<Defect>) {
-        match batch.begin.as_ref().map(wire::Begin::mode) {
-            Some(Mode::Snapshot) => self.reached.snapshots += 1,
-            Some(Mode::Resume) => self.reached.resumes += 1,
-            Some(Mode::Repair) => self.reached.repairs += 1,
-            _ => {}
-        }
+    /// Takes a message in. The age that a state came with, where one was handed on.
+    fn accept(&mut self, batch: wire::Batch, age: Option<Duration>, scene: &mut Scene<'_>) -> Option<Duration> {
+        self.note_begin(&batch, scene.witness);
         let begun = batch.begin.as_ref().map(|begin| begin.datastore_id);
-        let is_busy = batch.go_away.as_ref().is_some_and(|word| word.kind() == wire::go_away::Kind::Busy);
-        self.put_off = if is_busy { self.put_off + 1 } else { self.put_off };
+        if let Some(pilot) = &mut self.pilot {
+            pilot.heard(scene.now);
+        }
         match self.protocol.on_batch(batch) {
             Ok(step) => {
                 self.begun = begun.unwrap_or(self.begun);
-                if let Some(cut) = step.cut {
-                    self.put_off = 0;
-                    self.act(cut, age, datastore, defect);
+                let upstream_age = step.cut.map(|cut| self.act(cut, age, scene));
+                if let Some(word) = &step.go_away {
+                    self.on_word(word, scene);
                 }
+                upstream_age
             }
             Err(error) => {
-                self.reached.mismatches += u64::from(matches!(error, ProtocolError::DigestMismatch { .. }));
-                self.disconnect();
+                if matches!(error, ProtocolError::DigestMismatch { .. }) {
+                    scene.witness.hit(Point::DigestRefused);
+                }
+                self.lose(Trouble::Failed, None, scene.now);
+                None
             }
         }
     }
 
-    /// What an agent does with a cut, and what must be true of it then.
-    fn act(&mut self, cut: Cut, age: Option<Duration>, datastore: &Datastore, defect: Option<Defect>) {
+    fn note_begin(&mut self, batch: &wire::Batch, witness: &mut Witness) {
+        let Some(begin) = &batch.begin else { return };
+        let is_behind_tombstones = std::mem::take(&mut self.is_behind_tombstones);
+        match begin.mode() {
+            Mode::Snapshot => witness.hit(Point::SnapshotBegun),
+            Mode::Resume => witness.hit(Point::Resumed),
+            Mode::Repair if is_behind_tombstones => witness.hit(Point::RepairedBehindTombstones),
+            Mode::Repair => witness.hit(Point::RepairBegun),
+            Mode::Unspecified => {}
+        }
+    }
+
+    /// What an agent does with a cut, and what must be true of it then. The age that it was told.
+    fn act(&mut self, cut: Cut, age: Option<Duration>, scene: &mut Scene<'_>) -> Duration {
         let at = (self.begun, cut.revision);
-        if defect != Some(Defect::ConsumerForgets) {
-            for update in cut.updates {
-                match update.value {
-                    Some(value) => self.state.insert(update.key, (value, update.revision)),
-                    None => self.state.remove(&update.key),
-                };
-            }
+        for update in cut.updates.into_iter().filter(|_| scene.defect != Some(Defect::ConsumerForgets)) {
+            match update.value {
+                Some(value) => self.state.insert(update.key, (value, update.revision)),
+                None => self.state.remove(&update.key),
+            };
         }
         assert!(self.at.0 != at.0 || self.at.1 <= at.1, "back in time from {:?} to {at:?}", self.at);
-        assert_eq!(
-            digest_of(&self.state),
-            datastore.digest_at(at.0, at.1),
-            "no state that the datastore had at {at:?}"
-        );
+        scene.witness.judge(self.number, at, cut.upstream_age, &self.state, scene.datastore);
         // Ages are told in whole seconds. A frame that was gathered has none of its own.
         let told = age.map(|age| Duration::from_secs(age.as_secs()));
-        assert!(
-            told.is_none_or(|age| cut.upstream_age == age),
-            "an age of {:?} was told as {:?}",
-            age,
-            cut.upstream_age
-        );
-        self.at = at;
-        self.reached.cuts += 1;
+        assert!(told.is_none_or(|age| cut.upstream_age == age), "an age of {age:?} was told as {:?}", cut.upstream_age);
+        (self.at, self.put_off) = (at, 0);
+        self.note_repair(scene.witness);
+        cut.upstream_age
     }
 
-    /// Reads up to so many frames of the candidate, and moves when it has caught up.
-    pub(super) fn read_candidate(&mut self, frames: usize, datastore: &Datastore, defect: Option<Defect>) {
-        for _ in 0..frames {
-            let Some(candidate) = &mut self.candidate else { return };
-            let Some((frame, _)) = candidate.stream.frames.pop_front() else {
-                self.candidate = self.candidate.take().filter(|candidate| !candidate.stream.has_ended);
-                return;
-            };
-            let batch = candidate.stream.decode(&frame);
-            if !batch.is_some_and(|batch| candidate.gather(batch)) {
-                self.candidate = None;
-                return;
+    /// Whether what it knows of its state is that state's.
+    fn note_repair(&mut self, witness: &mut Witness) {
+        if self.damaged.is_empty() {
+            return;
+        }
+        let ranges = self.protocol.position().and_then(|position| Ranges::from_bytes(&position.ranges));
+        if ranges.is_some_and(|ranges| ranges.total() == digest_of(&self.state)) {
+            witness.damage.repaired += self.damaged.len() as u64;
+            self.damaged.clear();
+        }
+    }
+
+    fn on_word(&mut self, word: &wire::GoAway, scene: &mut Scene<'_>) {
+        let point = match word.kind() {
+            Kind::Busy => Some(Point::PutOff),
+            Kind::Behind => Some(Point::ReplicaBehind),
+            Kind::NotReady => Some(Point::ReplicaNotReady),
+            Kind::Draining if word.within_ms > 0 => Some(Point::AskedToGo),
+            _ => None,
+        };
+        if let Some(point) = point {
+            scene.witness.hit(point);
+        }
+        self.put_off += u32::from(word.kind() == Kind::Busy);
+        let (Some(pilot), Some(stream)) = (&mut self.pilot, &self.stream) else { return };
+        if Disconnect::told(&"".into(), word).is_some() {
+            self.lose(trouble_of(word), None, scene.now);
+        } else {
+            pilot.asked(stream.replica, word, scene.now);
+        }
+    }
+
+    /// Leaves a replica whose view is old where production would.
+    fn follow(&mut self, here: usize, upstream_age: Option<Duration>, scene: &mut Scene<'_>) {
+        let (Some(pilot), Some(age)) = (&mut self.pilot, upstream_age) else { return };
+        if self.stream.is_none() {
+            return;
+        }
+        match pilot.on_state(here, age, scene.now) {
+            Verdict::GoTo(next) if scene.defect != Some(Defect::StaleIsKept) => {
+                scene.witness.hit(Point::StaleLeft);
+                self.lose(Trouble::Stale, Some(next), scene.now);
             }
-            if candidate.gathered.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.revision >= self.at.1)
-                && let Some(Candidate { stream, gathered }) = self.candidate.take()
-            {
-                self.stream = Some(stream);
-                self.reached.moves += 1;
-                self.take(gathered, None, datastore, defect);
-                return;
-            }
+            _ if pilot.is_stale(age) => scene.witness.hit(Point::StaleKept),
+            _ => {}
         }
     }
-}
 
-impl Candidate {
-    /// False where it is of no use.
-    fn gather(&mut self, batch: wire::Batch) -> bool {
-        let is_resumed = batch.begin.as_ref().is_none_or(|begin| begin.mode() == Mode::Resume);
-        if batch.go_away.is_some() || !is_resumed || (batch.begin.is_some() && self.gathered.begin.is_some()) {
-            return false;
-        }
-        self.gathered.begin = batch.begin.or(self.gathered.begin.take());
-        self.gathered.entries.extend(batch.entries);
-        self.gathered.checkpoint = batch.checkpoint.or(self.gathered.checkpoint.take());
-        true
-    }
-}
-
-impl Stream {
-    /// Lets the session send as much as the connection takes.
-    pub(super) fn pump(&mut self, replica: &Replica, now: Instant) {
-        if self.life != replica.life {
-            self.has_ended = true;
-        }
-        while !self.has_ended && self.frames.len() < IN_FLIGHT {
-            match self.session.next(&replica.published, None, &replica.batches, now) {
-                Step::Begin(_, frame) | Step::Send(frame) => {
-                    self.frames.push_back((frame, replica.published.upstream_age(now)));
-                }
-                Step::Wait | Step::Queue => return,
-                Step::End(_) => self.has_ended = true,
+    fn hand_over(&mut self, scene: &mut Scene<'_>) {
+        let Some(Candidate { stream, gathered, .. }) = self.candidate.take() else { return };
+        let here = stream.replica;
+        self.stream = Some(stream);
+        if self.accept(gathered, None, scene).is_some() {
+            scene.witness.hit(Point::Moved);
+            if let Some(pilot) = &mut self.pilot {
+                pilot.opened(here, true, scene.now);
             }
         }
     }
 
-    /// A bit flips in a frame of entries that others may be sent too.
-    pub(super) fn damage(&self, random: &mut fastrand::Rng) {
-        let Some((frame, _)) = self.frames.get(random.usize(..IN_FLIGHT)) else { return };
-        let whole = FrameDecoder::new(true).only(frame.clone());
-        if whole.is_some_and(|batch| batch.begin.is_none() && batch.checkpoint.is_none() && batch.go_away.is_none()) {
-            memory::flip(&frame[random.usize(..frame.len())]);
+    fn abandon(&mut self, trouble: Trouble, now: Instant, witness: &mut Witness) {
+        let Some(candidate) = self.candidate.take() else { return };
+        witness.hit(Point::MoveAbandoned);
+        let (here, there) = (self.stream.as_ref().map(|stream| stream.replica), candidate.stream.replica);
+        if let (Some(pilot), Some(here)) = (&mut self.pilot, here) {
+            pilot.abandoned(here, there, trouble, now);
         }
-    }
-
-    /// What comes over a wire is a copy: damage of the original later does not reach it.
-    fn decode(&mut self, frame: &Bytes) -> Option<wire::Batch> {
-        self.decoder.only(Bytes::copy_from_slice(frame))
-    }
-}
-
-impl FrameDecoder {
-    /// The batch of a frame that comes in one piece.
-    fn only(&mut self, frame: Bytes) -> Option<wire::Batch> {
-        self.push(frame);
-        let message = self.next().ok()??;
-        wire::Batch::decode(message.content).ok()
     }
 }

@@ -1,6 +1,9 @@
-//! A datastore in memory that knows the digest of every state it ever had.
+//! A datastore in memory that knows every state it ever had.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use model::{
@@ -8,7 +11,7 @@ use model::{
     digest::{Digest, EntryHash},
 };
 
-use super::Defect;
+use super::{Defect, witness::State};
 
 /// How many keys there may be: few, so that they are written again and again.
 pub(super) const KEYS: u64 = 30;
@@ -17,34 +20,36 @@ pub(super) struct Datastore {
     /// Its identity; another one when it is replaced.
     pub(super) id: u64,
     pub(super) revision: Version,
-    pub(super) state: BTreeMap<Key, (Bytes, Version)>,
+    pub(super) state: Arc<State>,
     /// Transactions that can still be watched, oldest first.
     log: Vec<(Version, Vec<Update>)>,
     /// Transactions up to this revision are gone.
     compacted: Version,
-    /// The digest of the state at every revision of every datastore.
-    digests: HashMap<(u64, Version), Digest>,
+    /// The state at every revision of every datastore, and its digest.
+    past: HashMap<(u64, Version), (Arc<State>, Digest)>,
 }
 
 impl Datastore {
     pub(super) fn new() -> Self {
-        let digests = HashMap::from([((1, 0), Digest::default())]);
-        Self { id: 1, revision: 0, state: BTreeMap::new(), log: Vec::new(), compacted: 0, digests }
+        let (state, log) = (Arc::<State>::default(), Vec::new());
+        let past = HashMap::from([((1, 0), (Arc::clone(&state), Digest::default()))]);
+        Self { id: 1, revision: 0, state, log, compacted: 0, past }
     }
 
     /// One transaction: keys by number, with a value to write or none to delete.
     pub(super) fn write(&mut self, writes: &BTreeMap<u64, Option<Bytes>>) {
         self.revision += 1;
         let revision = self.revision;
+        let state = Arc::make_mut(&mut self.state);
         let mut updates = Vec::new();
         for (number, value) in writes {
             let update = Update { key: key(*number), value: value.clone(), revision };
             let is_change = match &update.value {
                 Some(value) => {
-                    self.state.insert(update.key.clone(), (value.clone(), revision));
+                    state.insert(update.key.clone(), (value.clone(), revision));
                     true
                 }
-                None => self.state.remove(&update.key).is_some(),
+                None => state.remove(&update.key).is_some(),
             };
             updates.extend(is_change.then_some(update));
         }
@@ -87,7 +92,7 @@ impl Datastore {
             .filter(|number| keeps(*number))
             .filter_map(|number| Some((number, Some(self.state.get(&key(number))?.0.clone()))))
             .collect();
-        *self = Self { id: self.id + 1, revision: 0, digests: std::mem::take(&mut self.digests), ..Self::new() };
+        *self = Self { id: self.id + 1, revision: 0, past: std::mem::take(&mut self.past), ..Self::new() };
         self.remember();
         self.write(&kept);
     }
@@ -99,14 +104,12 @@ impl Datastore {
 
     /// Everything there is.
     pub(super) fn list(&self) -> Vec<Update> {
-        self.state
-            .iter()
-            .map(|(key, (value, revision))| Update {
-                key: key.clone(),
-                value: Some(value.clone()),
-                revision: *revision,
-            })
-            .collect()
+        let update = |(key, (value, revision)): (&Key, &(Bytes, Version))| Update {
+            key: key.clone(),
+            value: Some(value.clone()),
+            revision: *revision,
+        };
+        self.state.iter().map(update).collect()
     }
 
     /// What a key is now.
@@ -117,13 +120,20 @@ impl Datastore {
         }
     }
 
-    /// The digest that a state of a past or present datastore had.
-    pub(super) fn digest_at(&self, id: u64, revision: Version) -> Digest {
-        *self.digests.get(&(id, revision)).expect("a revision that was")
+    /// The state that a past or the present datastore had at a revision, and its digest.
+    pub(super) fn at(&self, (id, revision): (u64, Version)) -> (&State, Digest) {
+        let was = self.past.get(&(id, revision));
+        let (state, digest) = was.unwrap_or_else(|| panic!("datastore {id} never was at revision {revision}"));
+        (state, *digest)
+    }
+
+    /// The digest of the present state.
+    pub(super) fn digest(&self) -> Digest {
+        self.at((self.id, self.revision)).1
     }
 
     fn remember(&mut self) {
-        self.digests.insert((self.id, self.revision), digest_of(&self.state));
+        self.past.insert((self.id, self.revision), (Arc::clone(&self.state), digest_of(&self.state)));
     }
 }
 
@@ -131,7 +141,7 @@ pub(super) fn key(number: u64) -> Key {
     Key::global(Kind::GlobalNetworkSet, format!("set-{number}"))
 }
 
-pub(super) fn digest_of(state: &BTreeMap<Key, (Bytes, Version)>) -> Digest {
+pub(super) fn digest_of(state: &State) -> Digest {
     let mut digest = Digest::default();
     for (key, (value, revision)) in state {
         digest.add(EntryHash::of(&key.to_string(), *revision, value));

@@ -14,9 +14,15 @@ use typha::{
     admission::{Admission, AdmissionLimits},
     batch::Batches,
     feed::{Feed, News, Published},
+    session::Drain,
 };
 
-use super::{datastore::Datastore, memory};
+use super::{
+    datastore::{Datastore, KEYS, key},
+    plants::Plants,
+    point::Point,
+    witness::Witness,
+};
 
 /// So small that every entry is a message of its own.
 const MESSAGE_BYTES: usize = 1;
@@ -25,18 +31,25 @@ const MESSAGE_BYTES: usize = 1;
 const CACHE_BYTES: usize = 3000;
 const LARGE_CACHE_BYTES: usize = 1 << 20;
 
-/// So small that clients wait in line.
-const ADMISSION: AdmissionLimits = AdmissionLimits {
-    budget_bytes: 2000,
-    share_bytes: 1000,
-    window: Duration::from_secs(5),
-    patience: Duration::from_secs(10),
-    retry: Duration::from_secs(5),
-    waiting: 2,
-};
+/// None: tombstones are forgotten as soon as they take more than what there is.
+const TOMBSTONE_ALLOWANCE_BYTES: usize = 0;
+
+/// So small that clients wait in line, a share of it for each client.
+fn admission_limits(clients: usize) -> AdmissionLimits {
+    AdmissionLimits {
+        budget_bytes: 250 * clients as u64,
+        share_bytes: 1000,
+        window: Duration::from_secs(5),
+        patience: Duration::from_secs(10),
+        retry: Duration::from_secs(5),
+        waiting: clients.div_ceil(4),
+    }
+}
 
 pub(super) struct Replica {
     pub(super) name: Arc<str>,
+    number: usize,
+    clients: usize,
     feed: Feed,
     pub(super) batches: Batches,
     pub(super) admission: Arc<Admission>,
@@ -48,45 +61,73 @@ pub(super) struct Replica {
     events: VecDeque<SourceEvent>,
     /// Whether the source reaches the datastore.
     pub(super) is_connected: bool,
+    /// Whether there is a process.
+    pub(super) is_up: bool,
+    /// How it asks its clients to go, and when it ends.
+    drain: Option<(Drain, Instant)>,
     /// Complaints of its clients.
     complaints: u64,
+    plants: Plants,
     /// Counts restarts: sessions of an earlier life are gone.
     pub(super) life: u64,
 }
 
 impl Replica {
-    pub(super) fn new(number: usize) -> Self {
-        let feed = Feed::new();
+    pub(super) fn new(number: usize, clients: usize) -> Self {
+        let feed = Feed::new().bounded(TOMBSTONE_ALLOWANCE_BYTES);
         let cache_bytes = if number == 0 { LARGE_CACHE_BYTES } else { CACHE_BYTES };
         Self {
             name: format!("replica-{number}").into(),
+            number,
+            clients,
             published: Arc::new(feed.state(0)),
             feed,
             batches: Batches::bounded(MESSAGE_BYTES, cache_bytes),
-            admission: Arc::new(Admission::new(ADMISSION)),
+            admission: Arc::new(Admission::new(admission_limits(clients))),
             beat: 0,
             told: None,
             events: VecDeque::new(),
             is_connected: true,
+            is_up: true,
+            drain: None,
             complaints: 0,
+            plants: Plants::default(),
             life: 0,
         }
     }
 
     /// A new process, with nothing.
-    pub(super) fn restart(&mut self, number: usize) {
-        *self = Self { life: self.life + 1, is_connected: self.is_connected, ..Self::new(number) };
+    pub(super) fn restart(&mut self, witness: &mut Witness) {
+        self.plants.ended(witness);
+        let fresh = Self::new(self.number, self.clients);
+        *self = Self { life: self.life + 1, is_connected: self.is_connected, ..fresh };
+    }
+
+    /// It asks its clients to go, and ends after this.
+    pub(super) fn begin_drain(&mut self, within: Duration, now: Instant) {
+        let reason = "a new version".to_owned();
+        self.drain.get_or_insert((Drain { reason, within }, now + within));
+    }
+
+    pub(super) fn drain(&self) -> Option<&Drain> {
+        self.drain.as_ref().map(|(drain, _)| drain)
     }
 
     /// The source tells what there is to tell.
-    pub(super) fn source(&mut self, datastore: &Datastore) {
+    pub(super) fn source(&mut self, datastore: &Datastore, witness: &mut Witness) {
         if !self.is_connected {
             self.events.push_back(SourceEvent::Unavailable { reason: "cut off".to_owned() });
             return;
         }
-        let history = self.told.filter(|(id, _)| *id == datastore.id).and_then(|(_, at)| datastore.since(at));
+        let told = self.told.filter(|(id, _)| *id == datastore.id);
+        let history = told.and_then(|(_, at)| datastore.since(at));
         match history {
-            None => self.list(datastore),
+            None => {
+                if told.is_some() {
+                    witness.hit(Point::ListedWithoutHistory);
+                }
+                self.list(datastore);
+            }
             Some(history) => {
                 let tell = |(at, updates): &(_, Vec<_>)| SourceEvent::Apply { revision: *at, updates: updates.clone() };
                 self.events.extend(history.map(tell));
@@ -106,16 +147,29 @@ impl Replica {
         self.told = Some((datastore.id, datastore.revision));
     }
 
-    /// Takes in some of what the source told.
-    pub(super) fn hear(&mut self, events: usize, now: Instant) {
+    /// Whether the source has told all there is.
+    pub(super) fn is_current(&self, datastore: &Datastore) -> bool {
+        self.told == Some((datastore.id, datastore.revision))
+    }
+
+    /// Takes in some of what the source told; whether there was any.
+    pub(super) fn hear(&mut self, events: usize, now: Instant, witness: &mut Witness) -> bool {
+        if self.events.is_empty() {
+            return false;
+        }
+        let rereads = self.feed.state(0).integrity.reread_entries;
         for event in self.events.drain(..events.min(self.events.len())) {
             self.feed.on(event, now);
         }
-    }
-
-    /// Has heard all that was told.
-    pub(super) fn hear_all(&mut self, now: Instant) {
-        self.hear(usize::MAX, now);
+        let state = self.feed.state(0);
+        self.plants.written(&state.view, witness);
+        if state.integrity.lost_entries == 0 {
+            self.plants.repaired(witness);
+        }
+        for _ in rereads..state.integrity.reread_entries {
+            witness.hit(Point::EntryReread);
+        }
+        true
     }
 
     pub(super) fn publish(&mut self) {
@@ -135,41 +189,49 @@ impl Replica {
         self.complaints
     }
 
-    /// Does what is due: slices of audits, and questions, which a source that is cut off does not answer.
-    pub(super) fn work(&mut self, datastore: &Datastore, now: Instant) {
+    /// Does what is due: slices of audits, and questions, which a source that is cut off does not answer. The process
+    /// ends where its drain does.
+    pub(super) fn work(&mut self, datastore: &Datastore, now: Instant, witness: &mut Witness) {
         while let Some(due) = self.feed.audit_due().filter(|due| *due <= now) {
-            if self.feed.audit(due) == News::Entries {
-                self.publish();
-            }
+            self.audit(due, witness);
         }
         if let Some(question) = self.feed.question(now).filter(|_| self.is_connected) {
-            self.answer(&question, datastore);
+            self.answer(&question, datastore, witness);
         }
         self.admission.look(now);
+        if self.drain.as_ref().is_some_and(|(_, ends_at)| *ends_at <= now) {
+            witness.hit(Point::ReplicaEnds);
+            self.restart(witness);
+            self.is_up = false;
+        }
     }
 
-    fn answer(&mut self, question: &[Key], datastore: &Datastore) {
+    fn audit(&mut self, due: Instant, witness: &mut Witness) {
+        let before = self.feed.state(0).integrity.damaged_entries;
+        let news = self.feed.audit(due);
+        let state = self.feed.state(0);
+        self.plants.audited(&state.view, state.integrity.damaged_entries - before, due, witness);
+        if news == News::Entries {
+            self.publish();
+        }
+    }
+
+    fn answer(&mut self, question: &[Key], datastore: &Datastore, witness: &mut Witness) {
         if question.is_empty() || self.told.is_none_or(|(id, _)| id != datastore.id) {
             return self.list(datastore);
         }
-        self.source(datastore);
+        self.source(datastore, witness);
         let items = question.iter().map(|key| datastore.get(key)).collect();
         self.events.push_back(SourceEvent::Reread { revision: datastore.revision, items });
     }
 
     /// A bit flips in one of its entries, as they are published; it need not have any.
-    pub(super) fn damage(&self, random: &mut fastrand::Rng) {
-        let numbers: Vec<u64> = (0..super::datastore::KEYS).collect();
-        let keys = numbers.iter().map(|number| super::datastore::key(*number).to_string());
-        let entries: Vec<_> = keys.filter_map(|key| self.published.view.get(&key).cloned()).collect();
-        if let Some(entry) = entries.get(random.usize(..entries.len().max(1))) {
-            memory::flip(&entry.encoded()[random.usize(..entry.encoded().len())]);
-        }
-    }
-
-    /// How many damaged entries it read again in this life.
-    pub(super) fn rereads(&self) -> u64 {
-        self.feed.state(0).integrity.reread_entries
+    pub(super) fn damage(&mut self, random: &mut fastrand::Rng, now: Instant, witness: &mut Witness) {
+        let view = Arc::clone(&self.published.view);
+        let entries: Vec<_> = (0..KEYS).filter_map(|number| view.get(&key(number).to_string()).cloned()).collect();
+        self.plants.plant(&entries, random, now, witness);
+        // What is published may be old already.
+        self.plants.written(&self.feed.state(0).view, witness);
     }
 
     /// Whether it has what the datastore has, byte for byte.
@@ -184,7 +246,6 @@ impl Replica {
                 told.eq([expected])
             })
         };
-        let digest = datastore.digest_at(datastore.id, datastore.revision);
-        state.in_sync && state.view.digest() == digest && datastore.list().iter().all(has)
+        state.in_sync && state.view.digest() == datastore.digest() && datastore.list().iter().all(has)
     }
 }
