@@ -32,6 +32,8 @@ pub struct Feed {
     store: Store,
     /// The list that is being received, if one is.
     relist: Option<Relist>,
+    /// How many lists ever began.
+    lists: u64,
     /// Whether a list was ever complete. A feed that is cut off later stays so, and its state ages.
     in_sync: bool,
     /// When the source last proved that the datastore is alive.
@@ -61,6 +63,7 @@ impl Feed {
         Self {
             store: Store::new(0, 0),
             relist: None,
+            lists: 0,
             in_sync: false,
             proof_of_life: None,
             complaint: None,
@@ -107,12 +110,14 @@ impl Feed {
             proof_of_life: self.proof_of_life,
             complaint: self.complaint.clone().or_else(|| self.damage()),
             integrity: self.integrity(),
+            lists: self.lists,
             beat,
         }
     }
 
     fn on_init(&mut self, datastore_id: u64) -> News {
         tracing::info!(datastore_id = format_args!("{datastore_id:x}"), "the datastore lists its state");
+        self.lists += 1;
         self.relist = Some(Relist::start(&self.store, datastore_id));
         News::Freshness
     }

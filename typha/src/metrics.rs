@@ -173,6 +173,7 @@ impl Collector for Sizes {
         counter("snapshots", "Streams that began with a snapshot", totals.snapshots)?;
         counter("resumes", "Streams that went on from the client's position", totals.resumes)?;
         counter("repairs", "Streams that began with the ranges in which the client's state differed", totals.repairs)?;
+        counter("upstream_lists", "Lists of the datastore's whole state that were begun", latest.lists)?;
         counter("audits", "Times that the state in memory was checked against its digests", integrity.audits)?;
         counter("damaged_entries", "Entries in memory that were found damaged", integrity.damaged_entries)?;
         counter("damaged_sums", "Times that digests or the index were found damaged", integrity.damaged_sums)?;

@@ -25,6 +25,8 @@ pub struct Published {
     pub complaint: Option<Arc<str>>,
     /// What audits of the state in memory found.
     pub integrity: Integrity,
+    /// How many lists of the datastore's whole state ever began.
+    pub lists: u64,
     /// Counts the writer's regular beats, which go on whether there is news or not.
     pub beat: u64,
 }

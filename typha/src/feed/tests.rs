@@ -67,7 +67,7 @@ fn a_datastore_that_went_back_is_not_followed_and_not_called_alive() {
     feed.on(SourceEvent::Init { datastore_id: 1 }, start);
     assert_eq!(feed.on(SourceEvent::InitDone { revision: 4 }, later), News::Freshness);
     let state = feed.state(0);
-    assert_eq!((state.view.revision(), state.view.keys()), (9, 1));
+    assert_eq!((state.view.revision(), state.view.keys(), state.lists), (9, 1, 2));
     assert_eq!(state.upstream_age(later), Some(Duration::from_mins(1)));
     assert!(state.complaint.is_some_and(|complaint| complaint.contains("revision 4")));
 }

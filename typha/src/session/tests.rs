@@ -43,6 +43,7 @@ fn published(store: &Store, beat: u64) -> Published {
         proof_of_life: Some(Instant::now()),
         complaint: None,
         integrity: Integrity::default(),
+        lists: 1,
         beat,
     }
 }
