@@ -1,6 +1,7 @@
 //! `cattailctl typha status`: asks the admin APIs of all replicas at once, and says what is well and what is not.
 
 mod ask;
+mod certificates;
 mod health;
 mod nodes;
 mod show;
@@ -11,10 +12,13 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 use futures_util::future::join_all;
 
-use self::health::{Health, Verdict};
+use self::{
+    health::{Health, Verdict},
+    span::Span,
+};
 use crate::console::Console;
 
-/// Something lags, is stale or is gone.
+/// Something lags, is stale, is gone or is about to expire.
 const DEGRADED: u8 = 1;
 
 /// No replica answers.
@@ -30,7 +34,9 @@ pub(crate) struct Typha {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Show the replicas, their clients, and what the nodes enforce.
-    #[command(after_help = "Exit status: 0 if all is well, 1 if something lags or is stale, 2 if nobody can tell.")]
+    #[command(
+        after_help = "Exit status: 0 if all is well, 1 if something lags, is stale or is about to expire, 2 if nobody can tell."
+    )]
     Status(Status),
 }
 
@@ -46,6 +52,11 @@ struct Status {
     )]
     admin: Vec<String>,
 
+    /// Complain of certificates and CAs that are valid for less than this, such as 14d, 36h or 90m. Where not given, of those
+    /// with less than three tenths of their life left.
+    #[arg(long, value_name = "DURATION")]
+    fail_under: Option<Span>,
+
     /// How to show it; a table where it is not said.
     #[arg(short = 'o', long, value_name = "FORMAT", value_enum)]
     output: Option<Format>,
@@ -59,9 +70,9 @@ enum Format {
 
 /// Does what was asked.
 pub(crate) async fn run(typha: &Typha, console: &mut Console<'_>) -> anyhow::Result<ExitCode> {
-    let Command::Status(Status { admin, output }) = &typha.command;
+    let Command::Status(Status { admin, fail_under, output }) = &typha.command;
     let answers = join_all(admin.iter().map(|url| async { (url.clone(), ask::replica(url).await) })).await;
-    let health = Health::of(answers);
+    let health = Health::of(answers, *fail_under);
     match output {
         Some(Format::Json) => console.say(&serde_json::to_string_pretty(&health)?)?,
         None => console.say(&show::table(&health))?,

@@ -5,7 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     os::fd::{AsRawFd as _, OwnedFd},
     process::{Command, Output},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use datastore_adapters::SourceEvent;
@@ -40,6 +40,10 @@ impl Replica {
     }
 
     fn start_with(name: &str, limits: Limits) -> Self {
+        Self::certified(name, limits, &Request::named("typha"))
+    }
+
+    fn certified(name: &str, limits: Limits, request: &Request) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let folder = tempfile::tempdir().expect("a directory");
         let authority = Authority::new("test CA").expect("a CA");
@@ -48,7 +52,7 @@ impl Replica {
             name: name.to_owned(),
             listen: ([127, 0, 0, 1], 0).into(),
             admin_listen: Some(([127, 0, 0, 1], 0).into()),
-            files: authority.write(folder.path(), "typha", &Request::named("typha")).expect("certificates"),
+            files: authority.write(folder.path(), "typha", request).expect("certificates"),
             peers: Peers::common_name("felix"),
             limits,
         };
@@ -231,6 +235,43 @@ fn five_thousand_nodes_are_shown_in_time() {
     let said = said(&output);
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.contains("revision 7 applied by 5000 of 5000 nodes"), "{said}");
+}
+
+/// A replica whose certificate was issued so many days ago, for so many from now.
+fn issued(days_ago: u64, days_left: u64) -> Replica {
+    let (now, day) = (SystemTime::now(), |days| Duration::from_hours(24 * days));
+    let (not_before, not_after) = (now - day(days_ago), now + day(days_left) + Duration::from_hours(1));
+    let request = Request { not_before, not_after, ..Request::named("typha") };
+    Replica::certified("typha-a", Limits::default(), &request)
+}
+
+#[test]
+fn certificates_are_shown_and_the_user_says_how_much_must_be_left() {
+    let a = issued(1, 10);
+    for (more, code) in [(&[][..], 0), (&["--fail-under", "9d"], 0), (&["--fail-under", "14d"], 1)] {
+        let output = status(&[&a.url], more);
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(code), "{more:?}: {said}");
+        assert!(said.contains("CERTIFICATE") && said.contains("10 d"), "{said}");
+        let complaint = "typha.crt) that has 10 d left, which is less than 14 d; issue a new one";
+        assert_eq!(said.contains(complaint), code == 1, "{said}");
+    }
+    let output = status(&[&a.url], &["-o", "json", "--fail-under", "31d"]);
+    let said = said(&output);
+    let json: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let certificates = &json["replicas"][0]["status"]["certificates"];
+    assert_eq!((&certificates[0]["subject"], &certificates[1]["role"]), (&"CN=typha".into(), &"ca".into()));
+    assert!(certificates[0]["left_ms"].as_u64().is_some_and(|ms| ms / 86_400_000 == 10), "{certificates}");
+    assert!(said.contains("has a CA (CN=test CA in ") && said.contains("that has 29 d left"), "{said}");
+    assert_eq!(status(&[&a.url], &["--fail-under", "soon"]).status.code(), Some(2), "no duration");
+}
+
+#[test]
+fn a_certificate_whose_renewal_was_missed_is_told_without_being_asked_for() {
+    let output = status(&[&issued(90, 35).url], &[]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("that has 35 d left, less than three tenths of its life"), "{said}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! CA is kept elsewhere.
 
 mod request;
+mod volume;
 
 use std::{
     fs::{self, OpenOptions},
@@ -13,7 +14,7 @@ use std::{
 use rcgen::{BasicConstraints, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
 use thiserror::Error;
 
-pub use self::request::Request;
+pub use self::{request::Request, volume::Volume};
 use crate::Files;
 
 /// Private keys are for their owner alone.

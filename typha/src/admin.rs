@@ -3,15 +3,20 @@
 //! Plain HTTP on an address of its own, the loopback one by default: it tells names, and changes nothing. `page` is the
 //! same for people.
 
+mod certificates;
 mod page;
 mod probes;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
 use serde::Serialize;
 use tokio::net::TcpListener;
 
+use self::certificates::{Certificate, certificates};
 use crate::{
     admission::AdmissionStatus,
     clients::{Acks, ClientStatus},
@@ -46,6 +51,8 @@ struct Status {
     obstacles: Vec<String>,
     /// The conditions that make it ready, and since when each holds or does not.
     gates: Vec<Gate>,
+    /// How long the certificates in force last.
+    certificates: Vec<Certificate>,
     complaint: Option<String>,
     acks: Acks,
     admission: AdmissionStatus,
@@ -103,6 +110,7 @@ async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
         is_draining: shared.board.draining().is_some(),
         obstacles: look.obstacles(),
         gates: look.gates,
+        certificates: certificates(&shared.tls, SystemTime::now()),
         complaint: latest.complaint.as_deref().map(str::to_owned),
         acks: shared.clients.acks(latest.view.last_change(), now),
         admission: shared.admission.status(),

@@ -66,6 +66,7 @@ pub struct Server {
 /// What the tasks of a server have in common.
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    pub(crate) tls: Arc<ServerTls>,
     pub(crate) board: Arc<Board>,
     pub(crate) pulses: Arc<Pulses>,
     pub(crate) readiness: Arc<Readiness>,
@@ -145,6 +146,7 @@ impl Server {
         let rejections = Rejections::new(metrics.rejections());
         let shared = Arc::new(Shared {
             config,
+            tls: Arc::clone(&tls),
             board,
             pulses,
             readiness,
@@ -202,6 +204,11 @@ impl Server {
     /// Who is sent a whole state, and who waits for one.
     pub fn admission(&self) -> &Arc<Admission> {
         &self.shared.admission
+    }
+
+    /// The certificates that the next connection is shown.
+    pub fn certificates(&self) -> &Arc<ServerTls> {
+        &self.shared.tls
     }
 
     /// Where the state is published.

@@ -4,13 +4,20 @@ mod harness;
 
 use std::{fs, sync::Arc, time::Duration};
 
+use anyhow::Context as _;
 use harness::{
     Certificates, Typha, admin, client,
     client::{Client, State},
     events::{apply, list, put},
-    until,
+    until, within,
 };
-use pki::{Peers, development::Request};
+use pki::{
+    Peers, Refresh,
+    development::{Issued, Request, Volume},
+};
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use typha::Limits;
 
 const LIMITS: fn() -> Limits = || Limits { certificates_every: Duration::from_millis(20), ..Limits::default() };
@@ -88,5 +95,63 @@ async fn a_client_that_comes_back_resumes_its_tls_session() -> anyhow::Result<()
     let address = typha.server.admin_address().expect("it has one");
     let (_, metrics) = admin::get(address, "/metrics").await?;
     assert!(metrics.contains("typha_handshakes_total{kind=\"resumed\"} 2"), "{metrics}");
+    Ok(())
+}
+
+const ROTATIONS: u64 = 1000;
+/// Certificates that take turns: keys are costly to make.
+const VERSIONS: u64 = 4;
+/// Every so many rotations something changes, and a newcomer looks at what it is shown: that takes longer than a rotation.
+const LOOK_EVERY: u64 = 10;
+
+/// The certificate that a newcomer is shown.
+async fn shown(typha: &Typha, tls: Arc<rustls::ClientConfig>) -> anyhow::Result<CertificateDer<'static>> {
+    let stream = TcpStream::connect(typha.address()).await?;
+    let stream = within(TlsConnector::from(tls).connect("typha".try_into()?, stream)).await??;
+    let chain = stream.get_ref().1.peer_certificates().context("no certificate")?;
+    Ok(chain.first().context("no certificate")?.clone().into_owned())
+}
+
+#[tokio::test]
+async fn a_thousand_rotations_of_a_secret_lose_no_stream() -> anyhow::Result<()> {
+    let certificates = Certificates::new()?;
+    let (folder, request) =
+        (tempfile::tempdir()?, Request { hosts: vec!["typha".to_owned()], ..Request::named("typha") });
+    let (volume, ca) = (Volume::new(folder.path())?, certificates.authority.certificate_pem());
+    let issued = (0..VERSIONS).map(|_| Ok(certificates.authority.issue(&request)?));
+    let issued: Vec<Issued> = issued.collect::<anyhow::Result<_>>()?;
+    for (version, issued) in issued.iter().enumerate() {
+        volume.add(&version.to_string(), issued, &ca)?;
+    }
+    volume.show("0")?;
+    // Looked at by the test alone.
+    let limits = Limits { certificates_every: Duration::from_hours(1), ..Limits::default() };
+    let typha = Typha::start_from(volume.files(), "typha-a", limits).await?;
+    for event in list(1, vec![put("a", 1, "1")]) {
+        typha.send(event).await?;
+    }
+    let tls = certificates.client()?;
+    let mut streams = Vec::new();
+    for node in ["node-1", "node-2", "node-3"] {
+        // A connection each.
+        let mut sync = client::connect(typha.address(), Arc::clone(&tls)).await?;
+        streams.push(Client::subscribe(&mut sync, node, State::default()).await?);
+    }
+    for rotation in 1..=ROTATIONS {
+        let version = rotation % VERSIONS;
+        volume.show(&version.to_string())?;
+        anyhow::ensure!(typha.server.certificates().refresh() == Refresh::Reloaded, "rotation {rotation}");
+        if rotation % LOOK_EVERY == 0 {
+            typha.send(apply(vec![put("a", rotation, rotation.to_string())])).await?;
+            for stream in &mut streams {
+                stream.reach(rotation).await?;
+            }
+            let expected = CertificateDer::from_pem_slice(issued[version as usize].certificate_pem.as_bytes())?;
+            anyhow::ensure!(shown(&typha, Arc::clone(&tls)).await? == expected, "rotation {rotation}");
+        }
+    }
+    let tls = typha.server.certificates();
+    assert_eq!((tls.reloads(), tls.failures()), (ROTATIONS, 0));
+    assert_eq!(typha.server.clients().totals().snapshots, 3, "no stream began anew");
     Ok(())
 }

@@ -35,7 +35,36 @@ pub(super) struct Status {
     pub(super) in_sync: bool,
     pub(super) is_draining: bool,
     pub(super) complaint: Option<String>,
+    /// Empty where the replica is older than this program, as are the certificates.
+    #[serde(default)]
+    pub(super) gates: Vec<Gate>,
+    #[serde(default)]
+    pub(super) certificates: Vec<Certificate>,
     pub(super) acks: Acks,
+}
+
+/// A condition that makes a replica ready.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Gate {
+    pub(super) name: String,
+    /// Why it does not hold.
+    pub(super) reason: Option<String>,
+    /// For how long it has held, or has not.
+    pub(super) for_ms: u64,
+}
+
+/// A certificate that a replica uses.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Certificate {
+    /// `own` or `ca`.
+    pub(super) role: String,
+    pub(super) file: String,
+    pub(super) subject: String,
+    pub(super) not_after_unix_ms: u64,
+    /// How long it is still valid, by the replica's clock.
+    pub(super) left_ms: u64,
+    /// Whether its renewal must have been missed.
+    pub(super) is_short: bool,
 }
 
 /// The part of a replica's summary that is true for all of them.

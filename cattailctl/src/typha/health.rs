@@ -6,8 +6,13 @@ use serde::Serialize;
 
 use super::{
     ask::{Answer, Status},
+    certificates,
     nodes::Nodes,
+    span::Span,
 };
+
+/// Conditions of readiness that are judged by what else a replica says, in more words.
+const SAID_OTHERWISE: [&str; 4] = ["not-draining", "datastore-listed", "upstream-fresh", "certificates-valid"];
 
 /// The state of typha as a whole.
 #[derive(Debug, Serialize)]
@@ -44,14 +49,16 @@ pub(super) struct Replica {
 
 impl Health {
     /// Judges answers, which come with the address that was asked.
-    pub(super) fn of(answers: Vec<(String, Result<Answer, String>)>) -> Self {
+    pub(super) fn of(answers: Vec<(String, Result<Answer, String>)>, fail_under: Option<Span>) -> Self {
         let alive = || answers.iter().filter_map(|(_, answer)| answer.as_ref().ok());
         let newest = alive().map(|answer| answer.status.revision).max().unwrap_or_default();
         let last_change = alive().map(|answer| answer.status.acks.revision).max().unwrap_or_default();
         let nodes = Nodes::of(alive().flat_map(|answer| &answer.clients), last_change);
         let is_unknown = alive().next().is_none();
-        let mut complaints: Vec<String> =
-            answers.iter().flat_map(|(address, answer)| replica_complaints(address, answer, last_change)).collect();
+        let mut complaints: Vec<String> = answers
+            .iter()
+            .flat_map(|(address, answer)| replica_complaints(address, answer, last_change, fail_under))
+            .collect();
         complaints.extend(disagreements(alive().map(|answer| &answer.status)));
         complaints.extend(nodes.complaints());
         let verdict = match (is_unknown, complaints.is_empty()) {
@@ -76,7 +83,12 @@ impl Replica {
     }
 }
 
-fn replica_complaints(address: &str, answer: &Result<Answer, String>, last_change: u64) -> Vec<String> {
+fn replica_complaints(
+    address: &str,
+    answer: &Result<Answer, String>,
+    last_change: u64,
+    fail_under: Option<Span>,
+) -> Vec<String> {
     let status = match answer {
         Ok(answer) => &answer.status,
         Err(error) => return vec![format!("the replica at {address} does not answer: {error}")],
@@ -100,6 +112,14 @@ fn replica_complaints(address: &str, answer: &Result<Answer, String>, last_chang
     }
     if let Some(complaint) = &status.complaint {
         complain(&format!("says of the datastore: {complaint}"));
+    }
+    for gate in status.gates.iter().filter(|gate| !SAID_OTHERWISE.contains(&gate.name.as_str())) {
+        if let Some(reason) = &gate.reason {
+            complain(&format!("is not ready ({}, for {}): {reason}", gate.name, Span::from_ms(gate.for_ms)));
+        }
+    }
+    for complaint in certificates::complaints(status, fail_under) {
+        complain(&complaint);
     }
     complaints
 }

@@ -2,7 +2,10 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 
-use super::health::{Health, Replica};
+use super::{
+    certificates::least_left,
+    health::{Health, Replica},
+};
 
 /// Enough of a digest to see that two differ.
 const DIGEST_CHARS: usize = 12;
@@ -11,7 +14,18 @@ const DIGEST_CHARS: usize = 12;
 pub(super) fn table(health: &Health) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["REPLICA", "ADMIN", "CLIENTS", "KEYS", "REVISION", "BEHIND", "DIGEST", "UPSTREAM", "STATE"]);
+    table.set_header([
+        "REPLICA",
+        "ADMIN",
+        "CLIENTS",
+        "KEYS",
+        "REVISION",
+        "BEHIND",
+        "DIGEST",
+        "UPSTREAM",
+        "CERTIFICATE",
+        "STATE",
+    ]);
     for replica in &health.replicas {
         table.add_row(row(replica));
     }
@@ -21,11 +35,23 @@ pub(super) fn table(health: &Health) -> String {
     format!("{}\n\n{}\n", table.trim_fmt(), health.nodes.sentence())
 }
 
-fn row(replica: &Replica) -> [String; 9] {
+fn row(replica: &Replica) -> [String; 10] {
     let address = replica.address.clone();
     let Some(status) = &replica.status else {
-        let [unknown, clients, keys, revision, behind, digest, upstream] = [(); 7].map(|()| "-".to_owned());
-        return [unknown, address, clients, keys, revision, behind, digest, upstream, "no answer".to_owned()];
+        let [unknown, clients, keys, revision, behind, digest, upstream, certificate] =
+            [(); 8].map(|()| "-".to_owned());
+        return [
+            unknown,
+            address,
+            clients,
+            keys,
+            revision,
+            behind,
+            digest,
+            upstream,
+            certificate,
+            "no answer".to_owned(),
+        ];
     };
     let upstream = status.upstream_age_ms.map_or_else(|| "never".to_owned(), |ms| format!("{:.1}s", ms as f64 / 1e3));
     let state = match (status.in_sync, status.is_draining) {
@@ -42,6 +68,7 @@ fn row(replica: &Replica) -> [String; 9] {
         replica.behind.to_string(),
         status.digest.chars().take(DIGEST_CHARS).collect(),
         upstream,
+        least_left(status).map_or_else(|| "-".to_owned(), |left| left.to_string()),
         state.to_owned(),
     ]
 }

@@ -51,8 +51,17 @@ async fn a_person_sees_who_lags_and_why_live_until_typha_dies() -> anyhow::Resul
     let certificates = Certificates::new()?;
     let typha = Typha::start(&certificates, "replica-a").await?;
     let mut browser = Browser::open(&url(typha.server.admin_address().expect("it has one"))).await?;
-    reads(&mut browser, &["replica-a", "not ready", "the datastore has not been listed", "No client is connected."])
-        .await?;
+    reads(
+        &mut browser,
+        &[
+            "replica-a",
+            "not ready",
+            "the datastore has not been listed",
+            "No client is connected.",
+            "own in 29 days, CA in 29 days",
+        ],
+    )
+    .await?;
 
     for event in list(3, vec![put("one", 1, "1")]) {
         typha.send(event).await?;

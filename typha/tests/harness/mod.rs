@@ -81,12 +81,18 @@ impl Typha {
     }
 
     pub async fn start_with(certificates: &Certificates, name: &str, limits: Limits) -> anyhow::Result<Self> {
+        let files = certificates.issue(&Request { hosts: vec!["typha".to_owned()], ..Request::named("typha") })?;
+        Self::start_from(files, name, limits).await
+    }
+
+    /// With certificates that the test takes care of.
+    pub async fn start_from(files: Files, name: &str, limits: Limits) -> anyhow::Result<Self> {
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let config = Config {
             name: name.to_owned(),
             listen: any_port,
             admin_listen: Some(any_port),
-            files: certificates.issue(&Request { hosts: vec!["typha".to_owned()], ..Request::named("typha") })?,
+            files,
             peers: Peers::common_name("felix"),
             limits,
         };

@@ -17,7 +17,23 @@ export function showReplica(status) {
   write(element("admission"), admitted(status.admission));
   write(element("datastore"), status.datastore_id);
   write(element("digest"), status.digest);
+  showCertificates(status.certificates);
   showAcks(status.acks);
+}
+
+function showCertificates(certificates) {
+  const names = { own: "own", ca: "CA" };
+  const words = certificates.map(({ role, left_ms }) => `${names[role]} ${left(left_ms)}`);
+  write(element("certificates"), words.length === 0 ? "unknown" : words.join(", "));
+  const short = certificates.filter(({ is_short }) => is_short);
+  const line = ({ subject, file, left_ms }) => `The certificate of ${subject} in ${file} expires ${left(left_ms)}. ` +
+    "Issue a new one and replace the file; it is taken into use within seconds.";
+  fill(element("short-certificates"), short.map(line), "li");
+  element("short-certificates").hidden = short.length === 0;
+}
+
+function left(ms) {
+  return ms === 0 ? "now" : `in ${duration(ms)}`;
 }
 
 function admitted({ used_bytes, budget_bytes, waiting_repairs, waiting_snapshots }) {
