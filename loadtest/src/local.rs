@@ -3,6 +3,7 @@
 
 mod child;
 mod folder;
+mod lists;
 mod meter;
 mod relay;
 
@@ -22,7 +23,7 @@ use pki::{
 use tokio::time::sleep;
 
 use self::{child::Child, folder::Folder, relay::Relay};
-pub(crate) use self::{folder::remove_when_orphaned, meter::Meter};
+pub(crate) use self::{folder::remove_when_orphaned, lists::Lists, meter::Meter};
 use crate::sampler::Gauges;
 
 /// The common name of the typha's certificate.
@@ -67,6 +68,8 @@ pub(crate) struct Local {
     meter: Arc<Meter>,
     /// The datastore's; none where its process is not known.
     store_meter: Option<Arc<Meter>>,
+    /// What replicas listed that have ended.
+    listed: Lists,
     /// Where the store listens.
     pub(crate) store_url: String,
     /// The clients' certificate.
@@ -105,6 +108,7 @@ impl Local {
             folder,
             server_files,
             meter: Arc::default(),
+            listed: Lists::default(),
             store_meter: store_pid.map(|pid| Arc::new(Meter::of(pid))),
             store_url: format!("http://{address}"),
             client_files,
@@ -152,6 +156,15 @@ impl Local {
         Gauges { server: Some(Arc::clone(&self.meter)), datastore: self.store_meter.clone() }
     }
 
+    /// How often the replicas listed the datastore's state, restarts included.
+    pub(crate) async fn lists(&self) -> Result<Lists> {
+        let mut lists = self.listed;
+        for replica in &self.replicas {
+            lists.add(replica.admin_address).await?;
+        }
+        Ok(lists)
+    }
+
     /// Where the replicas listen.
     pub(crate) fn servers(&self) -> Vec<String> {
         self.replicas.iter().map(|replica| replica.address.to_string()).collect()
@@ -163,6 +176,7 @@ impl Local {
             let replica = &self.replicas[number];
             let command =
                 self.typha_command(&replica.name, replica.address, replica.admin_address, &replica.store_url)?;
+            self.listed.add(replica.admin_address).await?;
             let (folder, replica) = (self.folder.path(), &mut self.replicas[number]);
             replica.child.terminate(STOP_LIMIT, |pid| self.meter.ending(pid)).await?;
             self.meter.ended(replica.child.id());

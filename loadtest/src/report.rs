@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use self::{elsewhere::Elsewhere, machine::Machine, slo::Verdict};
 use crate::{
     floor::Floor,
+    local::Lists,
     recorder::{Histogram, Percentiles},
     sampler::Sample,
     scenario::Scenario,
@@ -77,6 +78,10 @@ pub(crate) struct Report {
     /// The typha processes together; absent where they are not ours to look at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) server: Option<Server>,
+    /// How often typha listed the datastore's whole state, since the deployment was started; absent where it is not ours to
+    /// ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) upstream: Option<Lists>,
     /// From a write's intended time to the client's checkpoint, of clients that read all the time.
     pub(crate) latency_ms: Percentiles,
     /// The same of clients that were stalled or away.
@@ -183,6 +188,7 @@ impl Report {
             measures,
             is_interrupted,
             shared,
+            lists,
             writes,
             totals,
             latency,
@@ -238,6 +244,7 @@ impl Report {
             seconds: measures.seconds,
             limits,
             server,
+            upstream: lists,
             latency_ms: latency.percentiles(),
             stalled_latency_ms: some(&stalled),
             in_sync_ms: some(&in_sync),

@@ -12,9 +12,9 @@ use model::Version;
 use self::measured::{Measured, Measures};
 use crate::{
     deployment::Deployment,
-    local::Lists,
     fleet::{Configs, Fleet, Recorders, Totals},
     interrupt::Interrupt,
+    local::Lists,
     process::Usage,
     recorder::Histogram,
     scenario::{Phase, Scenario},

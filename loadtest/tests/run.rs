@@ -152,6 +152,7 @@ fn a_rolling_restart_moves_clients_and_loses_nothing() {
     assert!(report["resumes"].as_u64().unwrap() >= 6, "{report:#}");
     assert_eq!(report["snapshots"], 6, "only the first streams begin from nothing: {report:#}");
     assert_eq!(report["snapshots_again"], 0, "{report:#}");
+    assert_eq!(report["upstream"], json!({ "typhas": 4, "lists": 4 }), "each lists once when it starts: {report:#}");
     assert_eq!(report["cut"], 0, "who is asked to leave is not cut: {report:#}");
     assert!(report["moved"].as_u64().unwrap() >= 6, "{report:#}");
 }

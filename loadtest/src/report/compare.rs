@@ -55,6 +55,7 @@ pub(crate) const METRICS: &[Metric] = &[
     cost("failed_attempts", "", |report| Some(report.failed_attempts as f64)),
     cost("snapshots", "", |report| Some(report.snapshots as f64)),
     cost("snapshots_again", "", |report| Some(report.snapshots_again as f64)),
+    cost("upstream_lists", "", |report| Some(report.upstream?.lists as f64)),
     cost("longest_gap", "ms", |report| Some(report.longest_gap_ms as f64)),
 ];
 

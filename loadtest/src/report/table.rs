@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Report, elsewhere::Elsewhere};
-use crate::recorder::Percentiles;
+use crate::{local::Lists, recorder::Percentiles};
 
 /// Width of what a row is about.
 const WHAT: usize = 34;
@@ -26,6 +26,9 @@ impl fmt::Display for Report {
             write!(f, "{ratio:.1} times the floor's CPU; ")?;
         }
         writeln!(f, "{} lost, {} conflated; {}", self.lost, self.conflated, self.streams())?;
+        if let Some(Lists { typhas, lists }) = self.upstream {
+            writeln!(f, "{lists} lists of the datastore's state by {typhas} typha processes")?;
+        }
         for (reason, times) in &self.cut_reasons {
             writeln!(f, "  {times} cut: {reason}")?;
         }
