@@ -275,6 +275,25 @@ fn a_certificate_whose_renewal_was_missed_is_told_without_being_asked_for() {
 }
 
 #[test]
+fn five_thousand_nodes_of_three_replicas_are_shown_in_time_while_one_is_gone() {
+    let (mut a, mut b) = (Replica::start("typha-a"), Replica::start("typha-b"));
+    for number in 0..2500 {
+        a = a.node(&format!("node-a-{number:04}"), 7);
+        // Some are behind, which is told of them as well.
+        b = b.node(&format!("node-b-{number:04}"), if number < 3 { 6 } else { 7 });
+    }
+    let hole = BlackHole::open();
+    let dead = format!("http://{}", hole.address);
+    let start = Instant::now();
+    let output = status(&[&a.url, &dead, &b.url], &[]);
+    let (took, said) = (start.elapsed(), said(&output));
+    assert!(took < PATIENCE, "{took:?}");
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("the replica at {dead} does not answer: no answer within 2 s")), "{said}");
+    assert!(said.contains("revision 7 applied by 4997 of 5000 nodes; lagging: node-b-0000 ("), "{said}");
+}
+
+#[test]
 fn where_nobody_answers_nobody_can_tell() {
     let closed = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
     let output = status(&[&format!("http://{closed}"), "nonsense"], &[]);
