@@ -176,7 +176,7 @@ impl Protocol {
     pub(super) fn on_batch(&mut self, batch: Batch) -> Result<Step, ProtocolError> {
         let result = self.step(batch);
         if let Err(error) = &result {
-            if matches!(error, ProtocolError::DigestMismatch { .. }) {
+            if error.may_be_damage() {
                 self.doubt();
             }
             self.closed();
@@ -184,7 +184,7 @@ impl Protocol {
         result
     }
 
-    /// A digest disagreed.
+    /// A digest disagreed, or something that may have been damaged on its way here.
     fn doubt(&mut self) {
         let is_plain_resume = self.stream.is_some_and(|stream| stream.way == Way::Resume);
         let compare = is_plain_resume && self.doubt == Doubt::None;

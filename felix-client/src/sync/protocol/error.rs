@@ -67,3 +67,19 @@ pub enum ProtocolError {
         limit_bytes: usize,
     },
 }
+
+impl ProtocolError {
+    /// Whether damage to a message may be behind it. What the server keeps of it for others is sent again and again, so
+    /// that it has to hear of it.
+    pub(super) fn may_be_damage(&self) -> bool {
+        match self {
+            Self::DigestMismatch { .. } | Self::EntryBeyondCheckpoint { .. } | Self::DigestLength(_) => true,
+            Self::BeforeBegin
+            | Self::UnknownMode(_)
+            | Self::UnaskedResume { .. }
+            | Self::Older { .. }
+            | Self::RangesLength(_)
+            | Self::NoCheckpoint { .. } => false,
+        }
+    }
+}

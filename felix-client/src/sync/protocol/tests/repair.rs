@@ -115,3 +115,25 @@ fn a_damaged_record_is_found_while_nothing_happens() {
     let quiet = vec![source.checkpoint(300); 3 * SUM_EVERY_CHECKPOINTS as usize];
     feed(&mut protocol, &mut consumer, &source, quiet).expect("it is whole again");
 }
+
+#[test]
+fn a_damaged_revision_is_complained_of_as_a_digest_is() {
+    let mut source = shop();
+    let (mut protocol, mut consumer) = in_sync(&source);
+    source.write("Tier/c", Some("c"));
+    let position = protocol.position();
+    let mut stream = source.stream(position.as_ref(), 4);
+    stream.iter_mut().flat_map(|batch| &mut batch.entries).for_each(|entry| entry.revision = 5);
+    let refused = feed(&mut protocol, &mut consumer, &source, stream);
+    assert!(matches!(refused, Err(ProtocolError::EntryBeyondCheckpoint { revision: 5, .. })), "{refused:?}");
+    let position = protocol.position().expect("it says what it has");
+    assert!(position.compare, "the server is to look at what it keeps for others");
+    feed(&mut protocol, &mut consumer, &source, source.repair(&position, 4)).unwrap();
+    assert_eq!(consumer.state, source.states[4]);
+
+    let mut newcomer = Protocol::default();
+    let mut stream = source.stream(None, 4);
+    stream.iter_mut().flat_map(|batch| &mut batch.entries).for_each(|entry| entry.revision = 5);
+    assert!(feed(&mut newcomer, &mut Consumer::default(), &source, stream).is_err());
+    assert_eq!(newcomer.position().map(|position| (position.revision, position.compare)), Some((0, true)));
+}
