@@ -15,7 +15,7 @@ use crate::{
 /// Less than three tenths of its life left means that a certificate's renewal was missed, whether it lives for a day or
 /// for ten years. cert-manager renews when a third is left; the difference is for issuing it and for the way of a Secret
 /// into its pods, which takes minutes.
-const SHORT_TENTHS: u32 = 3;
+const SHORT: f64 = 0.3;
 
 /// The life of the certificate in a file; of several, that of the one that expires first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,10 +71,15 @@ impl Life {
         self.not_after.duration_since(now).unwrap_or_default()
     }
 
+    /// How much of its life is left: 1 when it was issued, 0 when it has expired.
+    pub fn left_ratio(&self, now: SystemTime) -> f64 {
+        let whole = self.not_after.duration_since(self.not_before).unwrap_or_default();
+        if whole.is_zero() { 0.0 } else { self.left(now).div_duration_f64(whole) }
+    }
+
     /// Whether so little of its life is left that its renewal must have been missed.
     pub fn is_short(&self, now: SystemTime) -> bool {
-        let whole = self.not_after.duration_since(self.not_before).unwrap_or_default();
-        self.left(now) < whole / 10 * SHORT_TENTHS
+        self.left_ratio(now) < SHORT
     }
 
     /// Whose certificate, in which file, until when.

@@ -10,7 +10,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use pki::ServerTls;
+use pki::{Life, ServerTls};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _, text::encode},
@@ -106,13 +106,18 @@ struct Certificates {
 
 impl Collector for Certificates {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
-        let help = "Until the certificate expires; negative afterwards";
         if let Some(expiry) = self.tls.expiry() {
-            let mut encoder = encoder.encode_descriptor("certificate_expiry_seconds", help, None, MetricType::Gauge)?;
-            for (name, life) in expiry.named() {
-                let labels = [("certificate", name)];
-                ConstGauge::new(seconds_until(life.not_after)).encode(encoder.encode_family(&labels)?)?;
-            }
+            let now = SystemTime::now();
+            let mut gauge = |name: &str, help: &str, value: fn(&Life, SystemTime) -> f64| {
+                let mut encoder = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+                expiry.named().into_iter().try_for_each(|(file, life)| {
+                    let labels = [("certificate", file)];
+                    ConstGauge::new(value(life, now)).encode(encoder.encode_family(&labels)?)
+                })
+            };
+            gauge("certificate_expiry_seconds", "Until the certificate expires; negative afterwards", seconds_left)?;
+            let help = "How much of the certificate's life is left, from 1 down to 0";
+            gauge("certificate_life_left_ratio", help, Life::left_ratio)?;
         }
         let mut counter = |name: &str, help: &str, value: u64| {
             let encoder = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
@@ -123,8 +128,8 @@ impl Collector for Certificates {
     }
 }
 
-fn seconds_until(at: SystemTime) -> f64 {
-    match at.duration_since(SystemTime::now()) {
+fn seconds_left(life: &Life, now: SystemTime) -> f64 {
+    match life.not_after.duration_since(now) {
         Ok(left) => left.as_secs_f64(),
         Err(over) => -over.duration().as_secs_f64(),
     }

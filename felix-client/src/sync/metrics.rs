@@ -35,6 +35,8 @@ pub struct Metrics {
     fresh_at: Gauge<f64, AtomicU64>,
     /// Nothing where the configuration follows no files.
     certificate_expiry: Family<CertificateLabel, Gauge<f64, AtomicU64>>,
+    /// As above.
+    certificate_life_left: Family<CertificateLabel, Gauge<f64, AtomicU64>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -96,6 +98,11 @@ impl Metrics {
             self.certificate_expiry.clone(),
         );
         registry.register(
+            "certificate_life_left_ratio",
+            "How much of the certificate's life is left, from 1 down to 0",
+            self.certificate_life_left.clone(),
+        );
+        registry.register(
             "certificate_reload_failures",
             "Times that new certificates could not be used",
             self.certificate_failures.clone(),
@@ -139,7 +146,9 @@ impl Metrics {
     pub(super) fn certificates(&self, tls: &ClientTls) {
         let Some(expiry) = tls.expiry() else { return };
         for (certificate, life) in expiry.named() {
-            self.certificate_expiry.get_or_create(&CertificateLabel { certificate }).set(unix_seconds(life.not_after));
+            let label = CertificateLabel { certificate };
+            self.certificate_expiry.get_or_create(&label).set(unix_seconds(life.not_after));
+            self.certificate_life_left.get_or_create(&label).set(life.left_ratio(SystemTime::now()));
         }
     }
 
