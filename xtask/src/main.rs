@@ -7,6 +7,7 @@ mod faults;
 mod fuzz;
 mod interop;
 mod needs;
+mod passed_on;
 mod quickstart;
 mod run;
 mod simulate;
@@ -16,6 +17,8 @@ mod tidy;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use self::passed_on::PassedOn;
 
 /// Cattail's project automation.
 #[derive(Parser)]
@@ -30,18 +33,21 @@ enum Task {
     /// The main job on this machine: manifests in, packets allowed and denied in the kernel.
     ///
     /// Builds the binaries, then starts a datastore, two typhas and three felix agents in network namespaces, and
-    /// shows what happens to real packets. Ends by itself and leaves nothing behind.
-    Quickstart(quickstart::Options),
+    /// shows what happens to real packets. Ends by itself and leaves nothing behind; `--keep` leaves it running to explore.
+    Quickstart(PassedOn),
     /// All tests, real etcd and real kernel included. Installs what they need where it may.
     Test(test::Options),
     /// What else must hold: format, lints, docs, licences, spelling, fences.
     Ci(ci::Options),
     /// Reachability cases: what policies mean, cell by cell.
-    Conformance(conformance::Options),
+    ///
+    /// Takes case files, `--packets`, `--json OUT`.
+    Conformance(PassedOn),
     /// A deployment that breaks in every way operators meet: nothing lost, and what each fault cost.
     ///
-    /// A real etcd, three typhas in network namespaces and hundreds of clients, under steady writes.
-    Faults(faults::Options),
+    /// A real etcd, three typhas in network namespaces and hundreds of clients, under steady writes. Takes faults, `--quick`,
+    /// `--clients N`, `--json FILE`.
+    Faults(PassedOn),
     /// The fuzz targets under libFuzzer: whatever a peer or a user can send.
     ///
     /// Builds them with coverage counters, in a target directory of their own. What they find stays in target/fuzz.

@@ -8,8 +8,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream},
     path::{Path, PathBuf},
     sync::Arc,
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -23,6 +22,7 @@ use nix::{
 use crate::{
     authority::{Certificates, FELIX_CN},
     options::Options,
+    wait::until,
 };
 
 /// The replicas.
@@ -39,8 +39,6 @@ pub(crate) const CERTIFICATES_EVERY: Duration = Duration::from_secs(1);
 const CONNECT_LIMIT: Duration = Duration::from_millis(500);
 /// More than a typha takes to drain and etcd to stop.
 const END_LIMIT: Duration = Duration::from_secs(20);
-/// How often anything is looked at.
-pub(crate) const POLL: Duration = Duration::from_millis(20);
 
 /// Processes and links. Dropping it ends the processes.
 pub(crate) struct Deployment {
@@ -91,7 +89,8 @@ impl Deployment {
         let process = Process::start(node.netns(), ProcessSpec { name: name.to_owned(), program, arguments, log })?;
         self.processes.insert(name.to_owned(), process);
         let address = SocketAddrV4::new(address_of(name).context("it has an address")?, port);
-        self.until(&format!("{name} listens"), END_LIMIT, |deployment| deployment.listens(address.into()))
+        let listens = |deployment: &mut Self| deployment.listens(address.into());
+        until(self, &format!("{name} to listen"), END_LIMIT, listens, |deployment| deployment.whereabouts(name))
     }
 
     fn listens(&self, address: SocketAddr) -> Result<bool> {
@@ -147,10 +146,11 @@ impl Deployment {
     pub(crate) fn terminate(&mut self, name: &str) -> Result<()> {
         self.signal(name, Signal::SIGTERM)?;
         let mut cpu = Duration::ZERO;
-        self.until(&format!("{name} ends"), END_LIMIT, |deployment| {
+        let has_ended = |deployment: &mut Self| {
             cpu = cpu.max(deployment.cpu_of(name));
             Ok(deployment.processes.get_mut(name).is_none_or(|process| process.obituary().is_some()))
-        })?;
+        };
+        until(self, &format!("{name} to end"), END_LIMIT, has_ended, |deployment| deployment.whereabouts(name))?;
         self.spent += cpu;
         self.processes.remove(name);
         Ok(())
@@ -195,26 +195,13 @@ impl Deployment {
         self.processes.get(name).filter(|_| counts).and_then(|process| cpu_time(process.id())).unwrap_or_default()
     }
 
-    /// Looks again and again until something is so; fails in the end, and where a process has died.
-    pub(crate) fn until(
-        &mut self,
-        what: &str,
-        limit: Duration,
-        mut is_so: impl FnMut(&mut Self) -> Result<bool>,
-    ) -> Result<()> {
-        let deadline = Instant::now() + limit;
-        while !is_so(self)? {
-            if Instant::now() > deadline {
-                bail!("waited {limit:?} in vain: {what}");
-            }
-            thread::sleep(POLL);
-        }
-        Ok(())
-    }
-
     /// Fails where a process has died that nobody ended.
     pub(crate) fn check_alive(&mut self) -> Result<()> {
         self.processes.values_mut().find_map(Process::obituary).map_or(Ok(()), |obituary| bail!("{obituary}"))
+    }
+
+    fn whereabouts(&self, name: &str) -> String {
+        format!("its log is {}", self.log(name).display())
     }
 
     fn log(&self, name: &str) -> PathBuf {

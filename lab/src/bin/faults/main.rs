@@ -17,6 +17,7 @@ mod options;
 mod slots;
 mod stage;
 mod table;
+mod wait;
 mod writer;
 
 use std::{fs, process::ExitCode};

@@ -1,6 +1,6 @@
 //! Everything together: breaks something, waits until all is well, checks that nothing was lost, says what it cost.
 
-use std::{path::Path, thread, time::Duration};
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, Result};
 use tokio::{
@@ -10,10 +10,11 @@ use tokio::{
 
 use crate::{
     cost::Cost,
-    deployment::{CLIENTS, Deployment, POLL, TYPHAS},
+    deployment::{CLIENTS, Deployment, TYPHAS},
     fault::Fault,
     fleet::Fleet,
     options::Options,
+    wait,
     writer::Writer,
 };
 
@@ -86,19 +87,12 @@ impl Stage {
         &mut self,
         what: &str,
         limit: Duration,
-        mut is_so: impl FnMut(&mut Self) -> Result<bool>,
+        is_so: impl FnMut(&mut Self) -> Result<bool>,
     ) -> Result<()> {
-        let deadline = Instant::now() + limit;
-        while !is_so(self)? {
-            let behind = self.fleet.behind(self.writer.newest());
-            let trouble = self.fleet.a_trouble();
-            anyhow::ensure!(
-                Instant::now() < deadline,
-                "waited {limit:?} for {what}; {behind} clients behind; {trouble}"
-            );
-            thread::sleep(POLL);
-        }
-        Ok(())
+        wait::until(self, what, limit, is_so, |stage| {
+            let behind = stage.fleet.behind(stage.writer.newest());
+            format!("{behind} clients behind; {}", stage.fleet.a_trouble())
+        })
     }
 
     /// The replica that most clients have their stream from.
@@ -111,11 +105,9 @@ impl Stage {
         let mut last = Ok(());
         for _ in 0..LOOKS {
             last = writer.standing_still(runtime, |state, newest| {
-                let deadline = Instant::now() + WELL_LIMIT;
-                while fleet.behind(newest) > 0 {
-                    anyhow::ensure!(Instant::now() < deadline, "clients stay behind revision {newest}");
-                    thread::sleep(POLL);
-                }
+                let arrived = |fleet: &mut Fleet| Ok(fleet.behind(newest) == 0);
+                let behind = |fleet: &Fleet| format!("{} clients behind it", fleet.behind(newest));
+                wait::until(fleet, &format!("revision {newest} to arrive"), WELL_LIMIT, arrived, behind)?;
                 fleet.check(state)
             });
             if last.is_ok() {
