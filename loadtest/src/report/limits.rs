@@ -26,9 +26,9 @@ pub(super) fn limits(cores: u32, server: Option<&Server>, harness: &Harness, els
         limits.push("This is a debug build: its CPU figures and latencies are worth nothing.".to_owned());
     }
     let server_cores = server.map_or(0.0, |server| server.cores);
-    // Whatever nobody else uses is the harness's share.
+    // Whatever nobody else uses is the harness's share. Others that use more than it are the limit themselves.
     let share = (cores - server_cores - elsewhere.cores()).max(0.0);
-    if harness.cores > FULL * share {
+    if harness.cores > FULL * share && harness.cores > elsewhere.cores() {
         limits.push(format!(
             "The harness was the limit: it used {:.2} cores and had {share:.2} to itself; take fewer clients or a \
              lower rate, or run it on another machine.",
@@ -69,6 +69,7 @@ mod tests {
         let is_limit = |server, elsewhere| named(server, 1.9, 0.0, elsewhere).contains("harness was the limit");
         assert!(is_limit(2.0, Elsewhere::default()) && !is_limit(1.0, Elsewhere::default()));
         assert!(is_limit(1.0, others(0.9)), "others leave it less");
+        assert!(!is_limit(0.1, others(2.0)), "others took more than it");
         let store = Elsewhere { datastore_cores: Some(0.9), ..Elsewhere::default() };
         assert!(is_limit(1.0, store), "so does its datastore");
         assert!(!named(1.0, 1.9, 0.0, store).contains("quiet"), "which is no stranger");
