@@ -117,6 +117,10 @@ fn probes_say_what_it_waits_for_and_sigterm_ends_it() {
     let status = felix.get("/status");
     assert!(status.contains(r#""applied_revision":null"#), "{status}");
     assert!(status.contains(r#""replicas":[{"address":"127.0.0.1:1","zone":"zone-a""#), "{status}");
+    assert!(
+        status.contains(r#""certificates":[{"role":"own","file":""#) && status.contains(r#""is_short":false"#),
+        "{status}"
+    );
     let metrics = felix.until("/metrics", r#"felix_sync_disconnects_total{reason="unreachable"}"#);
     assert!(
         metrics.contains("felix_connected 0")

@@ -183,7 +183,7 @@ async fn what_is_enforced_is_told_to_typha() {
     let applied_at = std::time::SystemTime::now();
     path.agent.reporter().report(sync::Report { applied_revision: 3, applied_at, failures: Vec::new() });
     let deadline = time::Instant::now() + PATIENCE;
-    while path.server.clients().list().first().and_then(|client| client.applied_revision) != Some(3) {
+    while path.server.clients().acks(3, std::time::Instant::now()).applied != 1 {
         assert!(time::Instant::now() < deadline, "the report did not arrive");
         time::sleep(Duration::from_millis(5)).await;
     }

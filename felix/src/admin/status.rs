@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use felix_client::sync::{self, Found, in_order};
+use pki::Life;
 use serde::Serialize;
 
 use super::Views;
@@ -29,6 +30,8 @@ pub(crate) struct Page {
     apply_ms: f64,
     /// How old typha's own view of the datastore was when it last said so.
     upstream_age_ms: u64,
+    /// The certificates in force: our own, and the CA of typha's.
+    certificates: Vec<Certificate>,
     /// Resources that are not enforced as they were written; they fail closed.
     rejected: Vec<Rejected>,
     /// What the kernel did not take; tried again until it does.
@@ -56,6 +59,17 @@ struct Known {
     found_by: String,
     /// Whether it is used only where all others fail: it is most likely the other IP family's address of one of them.
     is_spare: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Certificate {
+    /// `own` or `ca`, as in metrics.
+    role: &'static str,
+    file: String,
+    subject: String,
+    not_after_unix_ms: u64,
+    /// Whether so little of its life is left that its renewal must have been missed.
+    is_short: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -93,6 +107,7 @@ impl Page {
             applied_at_unix_ms: enforced.applied_at.map(unix_ms),
             apply_ms: enforced.took.as_micros() as f64 / 1000.0,
             upstream_age_ms: u64::try_from(agent.upstream_age.as_millis()).unwrap_or(u64::MAX),
+            certificates: certificates(views),
             rejected: agent
                 .rejected
                 .iter()
@@ -129,6 +144,18 @@ fn known(views: &Views, found: &Found) -> Vec<Known> {
     };
     let order = in_order(&views.node, views.sync.zone.as_deref(), &found.replicas);
     order.into_iter().map(known).collect()
+}
+
+fn certificates(views: &Views) -> Vec<Certificate> {
+    let Some(expiry) = views.sync.tls.expiry() else { return Vec::new() };
+    let certificate = |(role, life): (_, &Life)| Certificate {
+        role,
+        file: life.file.display().to_string(),
+        subject: life.subject.clone(),
+        not_after_unix_ms: unix_ms(life.not_after),
+        is_short: life.is_short(SystemTime::now()),
+    };
+    expiry.named().map(certificate).into()
 }
 
 fn unix_ms(time: SystemTime) -> u64 {
