@@ -7,7 +7,11 @@ mod files;
 #[path = "../harness/mod.rs"]
 mod harness;
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 
 use browser::Browser;
 use datastore_adapters::SourceEvent;
@@ -17,9 +21,11 @@ use harness::{
     events::{apply, list, put},
     until,
 };
+use pki::development::Request;
 use proto::sync::v1::{self as wire, ReportRequest};
 use serde_json::json;
 use typha::{
+    Limits,
     admission::{Demand, Need},
     clients::{Failure, Registration, Report},
 };
@@ -120,16 +126,26 @@ async fn a_person_sees_who_lags_and_why_live_until_typha_dies() -> anyhow::Resul
 
 #[tokio::test]
 async fn it_can_be_read_in_the_dark_and_on_a_phone() -> anyhow::Result<()> {
-    let certificates = Certificates::new()?;
-    let typha = Typha::start(&certificates, "replica-a").await?;
+    let (certificates, now, day) = (Certificates::new()?, SystemTime::now(), Duration::from_hours(24));
+    let unrenewed = Request { not_before: now - 87 * day, not_after: now + 3 * day, ..Request::named("typha") };
+    let typha = Typha::start_from(certificates.issue(&unrenewed)?, "replica-a", Limits::default()).await?;
     for event in list(9, vec![put("one", 9, "1")]) {
         typha.send(event).await?;
     }
     typha.send(SourceEvent::Unavailable { reason: "connection refused".to_owned() }).await?;
     let _clients = crowd(&typha, 3);
     let mut browser = Browser::open(&url(typha.server.admin_address().expect("it has one"))).await?;
-    reads(&mut browser, &["The datastore: connection refused", "Lagging: node-0002 (5 revisions for ", "1 failure"])
-        .await?;
+    reads(
+        &mut browser,
+        &[
+            "The datastore: connection refused",
+            "The certificate of CN=typha in ",
+            " expires in 2 days. Issue",
+            "Lagging: node-0002 (5 revisions for ",
+            "1 failure",
+        ],
+    )
+    .await?;
     let mut grounds = Vec::new();
     for scheme in ["light", "dark"] {
         for width in [360, 1280] {
