@@ -35,7 +35,8 @@ struct Group {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Alert {
-    alert: String,
+    #[serde(rename = "alert")]
+    name: String,
     expr: String,
     #[serde(rename = "for")]
     lasts: Option<String>,
@@ -89,18 +90,18 @@ async fn every_series_of_an_alert_is_one_that_a_process_tells() -> anyhow::Resul
     let documented = documented()?;
     for alert in rules()?.groups.iter().flat_map(|group| &group.rules) {
         let named = metrics(&alert.expr);
-        ensure!(!named.is_empty(), "{} asks for nothing of ours", alert.alert);
+        ensure!(!named.is_empty(), "{} asks for nothing of ours", alert.name);
         let mut labels: Vec<&str> = TARGET_LABELS.into();
         for metric in named {
-            let own = documented.get(metric).with_context(|| format!("{}: no process tells {metric}", alert.alert))?;
+            let own = documented.get(metric).with_context(|| format!("{}: no process tells {metric}", alert.name))?;
             labels.extend(own.iter().map(String::as_str));
             let name = metric.strip_suffix("_total").unwrap_or(metric);
             let is_told = !metric.starts_with("typha_") || exposition.contains(&format!("# TYPE {name} "));
-            ensure!(is_told, "{}: typha does not tell {metric}", alert.alert);
+            ensure!(is_told, "{}: typha does not tell {metric}", alert.name);
         }
         for text in [&alert.annotations.summary, &alert.annotations.runbook] {
             let unknown: Vec<_> = inserted(text).into_iter().filter(|label| !labels.contains(label)).collect();
-            ensure!(unknown.is_empty(), "{} inserts {unknown:?}, which its series do not have", alert.alert);
+            ensure!(unknown.is_empty(), "{} inserts {unknown:?}, which its series do not have", alert.name);
         }
     }
     Ok(())
@@ -110,14 +111,14 @@ async fn every_series_of_an_alert_is_one_that_a_process_tells() -> anyhow::Resul
 fn every_alert_says_how_bad_it_is_and_what_to_do() -> anyhow::Result<()> {
     let (mut names, rules) = (BTreeSet::new(), rules()?);
     for group in &rules.groups {
-        for Alert { alert, expr, lasts, labels, annotations } in &group.rules {
-            ensure!(alert.to_lowercase().starts_with(&group.name) && names.insert(alert), "{alert}: name");
-            ensure!(["warning", "critical"].map(str::to_owned).contains(&labels["severity"]), "{alert}: severity");
-            ensure!(expr.matches('(').count() == expr.matches(')').count(), "{alert}: {expr}");
+        for Alert { name, expr, lasts, labels, annotations } in &group.rules {
+            ensure!(name.to_lowercase().starts_with(&group.name) && names.insert(name), "{name}: name");
+            ensure!(["warning", "critical"].map(str::to_owned).contains(&labels["severity"]), "{name}: severity");
+            ensure!(expr.matches('(').count() == expr.matches(')').count(), "{name}: {expr}");
             let number = lasts.as_deref().map(|lasts| lasts.trim_end_matches(['m', 'h']).parse::<u32>());
-            ensure!(number.is_none_or(|number| number.is_ok()), "{alert}: {lasts:?}");
-            ensure!(!annotations.summary.is_empty() && !annotations.summary.ends_with('.'), "{alert}: summary");
-            ensure!(annotations.runbook.len() > 40 && annotations.runbook.ends_with('.'), "{alert}: runbook");
+            ensure!(number.is_none_or(|number| number.is_ok()), "{name}: {lasts:?}");
+            ensure!(!annotations.summary.is_empty() && !annotations.summary.ends_with('.'), "{name}: summary");
+            ensure!(annotations.runbook.len() > 40 && annotations.runbook.ends_with('.'), "{name}: runbook");
         }
     }
     ensure!(names.len() > 10, "{names:?}");
