@@ -126,8 +126,8 @@ struct Tls {
     client_uri_san: Vec<String>,
 
     /// The oldest version of TLS that agents may speak: VersionTLS13, or VersionTLS12 for those that know no better.
-    #[arg(long, env = "TYPHA_TLS_MIN_VERSION", value_name = "VERSION", default_value_t)]
-    tls_min_version: TlsVersion,
+    #[arg(long = "tls-min-version", env = "TYPHA_TLS_MIN_VERSION", value_name = "VERSION", default_value_t)]
+    min_version: TlsVersion,
 }
 
 impl Args {
@@ -160,7 +160,7 @@ impl Args {
             listen: addresses.listen,
             admin_listen: Some(addresses.admin_listen),
             files: Files { cert: tls.cert_file, key: tls.key_file, ca: tls.ca_file },
-            peers: common_names.chain(uris).fold(Peers::default(), Peers::or).speaking(tls.tls_min_version),
+            peers: common_names.chain(uris).fold(Peers::default(), Peers::or).speaking(tls.min_version),
             limits: Limits {
                 drain: Duration::from_secs(addresses.drain_secs),
                 stale_after: Duration::from_secs(datastore.stale_after_secs),

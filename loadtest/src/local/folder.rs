@@ -1,17 +1,26 @@
-//! The folder of a run: removed with the run, and also where the run is killed and can do nothing any more.
+//! The folder of a run: in memory where there is room, removed with the run, and also where the run is killed and can do
+//! nothing any more.
 
 use std::{
     fs, io,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result};
+use nix::sys::statvfs::statvfs;
 use tempfile::TempDir;
 
 /// Time for the processes of a run to be gone after it: the kernel kills them with it.
 const SETTLE: Duration = Duration::from_millis(500);
+
+/// Files that are kept in memory. The datastore of a run is there, because a disk that pauses would be counted as typha's
+/// latency.
+const MEMORY: &str = "/dev/shm";
+
+/// Room for etcd with half a million keys and their history. Containers often have 64 MB.
+const MEMORY_BYTES: u64 = 4 << 30;
 
 /// A temporary folder, and a process that outlives us for as long as it takes to remove it.
 pub(super) struct Folder {
@@ -21,7 +30,8 @@ pub(super) struct Folder {
 
 impl Folder {
     pub(super) fn make() -> Result<Self> {
-        let folder = TempDir::with_prefix("cattail-loadtest-").context("cannot make a directory for the run")?;
+        let folder =
+            TempDir::with_prefix_in("cattail-loadtest-", place()).context("cannot make a directory for the run")?;
         let program = std::env::current_exe().context("cannot find our own program")?;
         let mut command = Command::new(program);
         // The pipe closes when we end, however we do.
@@ -43,6 +53,11 @@ impl Drop for Folder {
         let _ = self.keeper.kill();
         let _ = self.keeper.wait();
     }
+}
+
+fn place() -> PathBuf {
+    let room = statvfs(MEMORY).map_or(0, |memory| memory.blocks_available() * memory.fragment_size());
+    if room >= MEMORY_BYTES { MEMORY.into() } else { std::env::temp_dir() }
 }
 
 /// Waits until nobody holds the other end of our input, and removes a folder.

@@ -7,6 +7,7 @@
 //! is polled only when the peer has room for more and the socket takes it, so that a peer that does not read costs
 //! what it costs when nothing happens.
 
+mod backlog;
 mod budget;
 mod connection;
 mod fault;
@@ -24,6 +25,7 @@ mod window;
 mod tests;
 
 pub(super) use self::{
+    backlog::Backlog,
     connection::{Connection, Ended, Patience},
     notice::Notice,
     service::{Answer, Content, Reply, Service, Unread},

@@ -1,10 +1,11 @@
 //! A TCP stream that sends what lies in one piece with `send`.
 //!
 //! TLS writes its records as a list of pieces, which most often has one element. The kernel takes a list through its
-//! files' layer, and that costs a tenth of sending a short message.
+//! files' layer, and that costs a tenth of sending a short message. And it tells what the peer has not taken.
 
 use std::{
     io::{self, IoSlice},
+    os::fd::AsRawFd as _,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -13,6 +14,16 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
+use tokio_rustls::server::TlsStream;
+
+use super::http2::Backlog;
+
+nix::ioctl_read_bad!(
+    /// Bytes in a socket's send queue (tcp(7), `SIOCOUTQ`).
+    send_queue,
+    nix::libc::TIOCOUTQ,
+    nix::libc::c_int
+);
 
 /// A connection's socket.
 pub(super) struct Socket {
@@ -24,6 +35,22 @@ impl Socket {
         // A message is written as a whole; waiting for more would only delay it. Where it cannot be set, it is delayed.
         let _ = stream.set_nodelay(true);
         Self { stream }
+    }
+}
+
+impl Backlog for Socket {
+    fn backlog(&self) -> u32 {
+        let mut bytes = 0;
+        // SAFETY: the descriptor is open as long as the stream, and the kernel writes one int to where it is pointed.
+        let asked = unsafe { send_queue(self.stream.as_raw_fd(), &raw mut bytes) };
+        // A socket that cannot tell has nothing on its way; its peer must answer in time.
+        asked.map_or(0, |_| bytes.unsigned_abs())
+    }
+}
+
+impl Backlog for TlsStream<Socket> {
+    fn backlog(&self) -> u32 {
+        self.get_ref().0.backlog()
     }
 }
 

@@ -30,6 +30,7 @@ use self::{
     writing::Writing,
 };
 use super::{
+    backlog::Backlog,
     fault::Fault,
     limits::OWED_BYTES,
     machine::{Event, Machine},
@@ -94,7 +95,7 @@ pub(crate) struct Connection<S, R> {
     is_waiting: bool,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Service> Connection<S, R> {
+impl<S: AsyncRead + AsyncWrite + Backlog + Unpin, R: Service> Connection<S, R> {
     /// A connection that leaves in peace when the notice is given.
     pub(crate) fn new(stream: S, service: R, patience: Patience, notice: Arc<Notice>) -> Self {
         let Patience { first_request, keepalive, request, request_bytes } = patience;
@@ -163,7 +164,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Service> Connection<S, R> {
 
     fn mind_time(&mut self, now: Instant) -> Result<(), Ended> {
         self.calls.expire(&self.service, now);
-        match self.clock.due(now) {
+        match self.clock.due(now, self.stream.backlog()) {
             Due::Nothing => {}
             Due::Silent => return Err(Ended::Silent),
             Due::Dead => return Err(Ended::Dead),

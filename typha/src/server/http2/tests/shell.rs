@@ -23,6 +23,7 @@ use tokio::{
 
 use super::{
     super::{
+        backlog::Backlog,
         connection::{Connection, Ended, Patience},
         frame::{HEAD_BYTES, Head, kind},
         notice::Notice,
@@ -73,6 +74,12 @@ impl Body for Stream {
             None => Some(Ok(Frame::data(vec![b'x'; MESSAGE_BYTES].into()))),
             Some(left) => left.pop().map(|message| Ok(Frame::data(message))),
         })
+    }
+}
+
+impl Backlog for DuplexStream {
+    fn backlog(&self) -> u32 {
+        0
     }
 }
 
