@@ -25,11 +25,12 @@ impl Found {
         self.reports.get(run)?.pointer(pointer)?.as_f64()
     }
 
-    /// The most memory that the server had while it was measured.
-    pub(super) fn peak_rss_mb(&self, run: &str) -> Option<f64> {
+    /// How much memory the server took on top, at its most, while it was measured. What it has before differs from run to
+    /// run by what clients that connect leave behind.
+    pub(super) fn grown_rss_mb(&self, run: &str) -> Option<f64> {
         let samples = self.reports.get(run)?["samples"].as_array()?;
-        let peak_kb = samples.iter().filter_map(|sample| sample["server_rss_kb"].as_f64()).reduce(f64::max)?;
-        Some(peak_kb / 1024.0)
+        let rss_kb = || samples.iter().filter_map(|sample| sample["server_rss_kb"].as_f64());
+        Some((rss_kb().reduce(f64::max)? - rss_kb().next()?) / 1024.0)
     }
 }
 
@@ -123,6 +124,13 @@ mod tests {
         assert!(row(9.0).contains("9.00 us; 1.50 times the floor | <= 13 us: met | <= 10 us: met; <= 1.5"));
         assert!(row(12.0).contains("<= 13 us: met | <= 10 us: missed; <= 1.5 times the floor: missed"));
         assert!(row(14.0).contains("<= 13 us: missed | <= 10 us: missed"));
+    }
+
+    #[test]
+    fn memory_counts_from_where_a_run_began() {
+        let samples = [46.0, 48.0, 47.0].map(|mb| json!({ "server_rss_kb": mb * 1024.0 }));
+        let found = Found { reports: BTreeMap::from([("stalled", json!({ "samples": samples }))]) };
+        assert_eq!((found.grown_rss_mb("stalled"), found.grown_rss_mb("none-stalled")), (Some(2.0), None));
     }
 
     #[test]

@@ -167,7 +167,7 @@ pub(super) const ROWS: &[Row] = &[
                 Some((found.number("stalled", P99)? / found.number("none-stalled", P99)? - 1.0) * 100.0)
             }),
             bound("times the state in extra memory", 1.0, None, |found| {
-                let extra_mb = found.peak_rss_mb("stalled")? - found.peak_rss_mb("none-stalled")?;
+                let extra_mb = found.grown_rss_mb("stalled")? - found.grown_rss_mb("none-stalled")?;
                 Some(extra_mb.max(0.0) / STALLED_STATE_MB)
             }),
         ],
