@@ -55,9 +55,11 @@ impl Drop for Folder {
     }
 }
 
+/// Where `TMPDIR` says; otherwise in memory, where there is room.
 fn place() -> PathBuf {
+    let is_chosen = std::env::var_os("TMPDIR").is_some();
     let room = statvfs(MEMORY).map_or(0, |memory| memory.blocks_available() * memory.fragment_size());
-    if room >= MEMORY_BYTES { MEMORY.into() } else { std::env::temp_dir() }
+    if !is_chosen && room >= MEMORY_BYTES { MEMORY.into() } else { std::env::temp_dir() }
 }
 
 /// Waits until nobody holds the other end of our input, and removes a folder.
