@@ -81,14 +81,14 @@ struct Seen {
 }
 
 impl ServerTls {
-    /// Loads a server's files, see [`load_server`].
+    /// Loads a server's files, see [`crate::load_server`].
     pub fn server(files: Files, peers: Peers) -> Result<Self, LoadError> {
         Self::following(files, peers, server_config)
     }
 }
 
 impl ClientTls {
-    /// Loads a client's files, see [`load_client`].
+    /// Loads a client's files, see [`crate::load_client`].
     pub fn client(files: Files, peers: Peers) -> Result<Self, LoadError> {
         Self::following(files, peers, client_config)
     }
