@@ -9,11 +9,11 @@ use model::digest::RangeSet;
 
 use crate::store::{Audit, End, Slice, View};
 
-/// From the end of a round to the next. A round over 500,000 keys takes half a second of CPU, spread over two or three:
-/// damage that no client meets earlier is found within a minute, for less than a hundredth of a core.
+/// From the end of a round to the next. A round over 500,000 keys takes 1.2 s of CPU, spread over some three (the bench
+/// `store` says what a key takes): damage that no client meets earlier is found within a minute, for a fiftieth of a core.
 const ROUND_EVERY: Duration = Duration::from_secs(55);
 
-/// From one slice of a round, of a millisecond, to the next: a fifth of a core at most.
+/// From one slice of a round, of two milliseconds, to the next: half a core at most, while a round lasts.
 const SLICE_EVERY: Duration = Duration::from_millis(5);
 
 /// From a round that found something to the next. What damaged one entry may have damaged others since.

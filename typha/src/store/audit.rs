@@ -14,8 +14,8 @@ use proto::sync::v1 as wire;
 
 use super::{Entry, View, view::Place};
 
-/// Entries whose bytes one slice looks at. Each takes about a microsecond, so that nothing else waits longer than a
-/// millisecond for a slice.
+/// Entries whose bytes one slice looks at. Each takes some two microseconds, so that nothing else waits longer than a few
+/// milliseconds for a slice.
 const EXAMINED: usize = 1000;
 
 /// Entries that one slice passes by at most; these are only summed.
