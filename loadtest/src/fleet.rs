@@ -7,6 +7,7 @@ mod pace;
 mod progress;
 mod sever;
 mod slots;
+mod totals;
 mod troubles;
 
 use std::{
@@ -23,8 +24,8 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-pub(crate) use self::configs::Configs;
 use self::{account::Account, pace::Pace, progress::Progress, troubles::Troubles};
+pub(crate) use self::{configs::Configs, totals::Totals};
 use crate::{recorder::Recorder, workload::Workload};
 
 /// Between two looks at all clients.
@@ -58,35 +59,6 @@ pub(crate) struct Fleet {
     /// Which of the others are slow.
     pace: watch::Sender<Pace>,
     tasks: JoinSet<()>,
-}
-
-/// What all clients together received.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Totals {
-    /// Client-updates that arrived themselves.
-    pub(crate) delivered: u64,
-    /// Client-updates that a later one of the same key stands for.
-    pub(crate) conflated: u64,
-    /// Client-updates that never arrived in either way.
-    pub(crate) lost: u64,
-    /// Streams that ended, but for those that follow.
-    pub(crate) cut: u64,
-    /// Streams that clients left in peace: asked to, referred to another replica, or because it was out of date.
-    pub(crate) moved: u64,
-    /// Times that typha told a client when to come back.
-    pub(crate) put_off: u64,
-    /// Times that a client came and got no stream.
-    pub(crate) failed_attempts: u64,
-    /// Streams that began where the client stood.
-    pub(crate) resumes: u64,
-    /// Streams that began from nothing.
-    pub(crate) snapshots: u64,
-    /// Those of clients that had everything already.
-    pub(crate) snapshots_again: u64,
-    /// The longest that a client had no stream, until it had everything again.
-    pub(crate) longest_gap: Duration,
-    /// How old the servers' view ever was, as they told their clients.
-    pub(crate) upstream_age_ms: u64,
 }
 
 impl Fleet {

@@ -6,6 +6,7 @@ mod folder;
 mod lists;
 mod meter;
 mod relay;
+mod store;
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -22,7 +23,7 @@ use pki::{
 };
 use tokio::time::sleep;
 
-use self::{child::Child, folder::Folder, relay::Relay};
+use self::{child::Child, folder::Folder, relay::Relay, store::Store};
 pub(crate) use self::{folder::remove_when_orphaned, lists::Lists, meter::Meter};
 use crate::sampler::Gauges;
 
@@ -94,12 +95,7 @@ impl Local {
         let server_files = authority.write(folder.path(), "typha", &Request::named(TYPHA_CN))?;
         let client_files = authority.write(folder.path(), "client", &Request::named(CLIENT_CN))?;
 
-        let (store, address) = start_store(&datastore, folder.path()).await?;
-        let store_pid = match (&store, &datastore) {
-            (Some(child), _) => Some(child.id()),
-            (None, Datastore::Given { pid, .. }) => *pid,
-            (None, _) => None,
-        };
+        let Store { child: store, pid: store_pid, address } = Store::start(&datastore, folder.path()).await?;
         let relay = if can_cut { Some(Relay::start(address).await?) } else { None };
         let mut local = Self {
             replicas: Vec::new(),
@@ -221,37 +217,6 @@ impl Local {
     /// Where the processes' logs are, for messages.
     pub(crate) fn logs(&self) -> &Path {
         self.folder.path()
-    }
-}
-
-async fn start_store(datastore: &Datastore, folder: &Path) -> Result<(Option<Child>, SocketAddr)> {
-    if let Datastore::Given { address, .. } = datastore {
-        return Ok((None, *address));
-    }
-    let address = free_address()?;
-    let (name, command) = store_command(datastore, address, folder)?;
-    let mut store = Child::spawn(name, command, folder)?;
-    store.wait_until_listening(address).await?;
-    Ok((Some(store), address))
-}
-
-fn store_command(datastore: &Datastore, address: SocketAddr, folder: &Path) -> Result<(&'static str, Command)> {
-    let data = folder.join("store");
-    match datastore {
-        Datastore::Embedded => {
-            let mut command = beside_us("cattail-store")?;
-            command.arg("--data-dir").arg(data).args(["--listen", &address.to_string()]);
-            Ok(("cattail-store", command))
-        }
-        Datastore::Etcd | Datastore::Given { .. } => {
-            let (url, peer_url) = (format!("http://{address}"), format!("http://{}", free_address()?));
-            let mut command = Command::new(in_path("etcd")?);
-            command.arg("--data-dir").arg(data).args(["--log-level", "warn", "--name", "loadtest"]);
-            command.args(["--listen-client-urls", &url, "--advertise-client-urls", &url]);
-            command.args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url]);
-            command.args(["--initial-cluster", &format!("loadtest={peer_url}")]);
-            Ok(("etcd", command))
-        }
     }
 }
 

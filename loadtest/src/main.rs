@@ -118,8 +118,8 @@ fn tell(report: &Report, output: &OutputArgs, suffix: &[String]) -> Result<ExitC
     if report.is_interrupted {
         return Ok(ExitCode::from(INTERRUPTED));
     }
-    if report.lost > 0 {
-        bail!("{} client-updates were lost", report.lost);
+    if report.totals.lost > 0 {
+        bail!("{} client-updates were lost", report.totals.lost);
     }
     let is_missed = report.slo.iter().any(|verdict| !verdict.is_met);
     Ok(if is_missed { ExitCode::from(MISSED) } else { ExitCode::SUCCESS })

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use self::{elsewhere::Elsewhere, machine::Machine, slo::Verdict};
 use crate::{
+    fleet::Totals,
     floor::Floor,
     local::Lists,
     recorder::{Histogram, Percentiles},
@@ -39,38 +40,12 @@ pub(crate) struct Report {
     pub(crate) keys: u32,
     /// Keys written while the run was measured.
     pub(crate) writes: u64,
-    /// Client-updates that arrived themselves.
-    pub(crate) delivered: u64,
-    /// Client-updates that never arrived, neither themselves nor conflated into a later one.
-    pub(crate) lost: u64,
-    /// Client-updates that arrived conflated into a later one of the same key.
-    pub(crate) conflated: u64,
-    /// Streams that ended before the run did, but for those that clients left.
-    pub(crate) cut: u64,
-    /// Streams that clients left in peace: asked to, referred to another replica, or because it was out of date.
-    #[serde(default)]
-    pub(crate) moved: u64,
-    /// Times that typha had too much to send and told a client when to come back.
-    #[serde(default)]
-    pub(crate) put_off: u64,
-    /// Times that a client came and got no stream, for any other reason.
-    #[serde(default)]
-    pub(crate) failed_attempts: u64,
-    /// Streams that began where the client stood.
-    pub(crate) resumes: u64,
-    /// Streams that began from nothing, each client's first included.
-    pub(crate) snapshots: u64,
-    /// Those of clients that had everything already.
-    #[serde(default)]
-    pub(crate) snapshots_again: u64,
-    /// The longest that a client had no stream, until it had everything again.
-    #[serde(default)]
-    pub(crate) longest_gap_ms: u64,
+    /// What all clients together received.
+    #[serde(flatten)]
+    pub(crate) totals: Totals,
     /// Why streams were cut, in the clients' words, and how often.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) cut_reasons: BTreeMap<String, u64>,
-    /// How old the servers' view of the datastore ever was, as they told their clients.
-    pub(crate) upstream_age_ms: u64,
     /// Bytes of payload that all clients received while the run was measured.
     pub(crate) bytes: u64,
     /// How long the measured part took.
@@ -227,19 +202,8 @@ impl Report {
             clients: scenario.clients,
             keys: scenario.keys,
             writes,
-            delivered: totals.delivered,
-            lost: totals.lost,
-            conflated: totals.conflated,
-            cut: totals.cut,
-            moved: totals.moved,
-            put_off: totals.put_off,
-            failed_attempts: totals.failed_attempts,
-            resumes: totals.resumes,
-            snapshots: totals.snapshots,
-            snapshots_again: totals.snapshots_again,
+            totals,
             cut_reasons,
-            longest_gap_ms: totals.longest_gap.as_millis() as u64,
-            upstream_age_ms: totals.upstream_age_ms,
             bytes: measures.bytes,
             seconds: measures.seconds,
             limits,

@@ -59,12 +59,7 @@ pub(crate) struct Written {
 
 impl Writer {
     /// Connects to the datastore; nothing is written before [`Self::begin`].
-    pub(crate) async fn connect(
-        &mut self,
-        etcd: EtcdConfig,
-        workload: Arc<Workload>,
-        scenario: &Scenario,
-    ) -> Result<()> {
+    pub(crate) async fn connect(&mut self, etcd: EtcdConfig, workload: Arc<Workload>, scenario: &Scenario) {
         let ((begin, begun), (connected, is_connected)) = (oneshot::channel(), oneshot::channel());
         let work = Work {
             workload,
@@ -88,7 +83,6 @@ impl Writer {
         self.begin = Some(begin);
         // If it was not told, finishing says why.
         let _ = is_connected.await;
-        Ok(())
     }
 
     /// Begins to write.

@@ -200,18 +200,12 @@ impl Account {
         let lost = (1..=writes as u32).rev().take_while(|number| self.may_be_lost(*number, writes));
         let lost = lost.filter(|number| self.is_lost(*number, writes)).count() + self.owed.len();
         let (lost, missing) = (lost as u64, writes.saturating_sub(self.totals.delivered));
-        totals.delivered += self.totals.delivered;
-        totals.lost += lost;
-        totals.conflated += missing.saturating_sub(lost);
-        totals.cut += self.totals.cut;
-        totals.moved += self.totals.moved;
-        totals.put_off += self.totals.put_off;
-        totals.failed_attempts += self.totals.failed_attempts;
-        totals.resumes += self.totals.resumes;
-        totals.snapshots += self.totals.snapshots;
-        totals.snapshots_again += self.totals.snapshots_again;
-        totals.longest_gap = totals.longest_gap.max(self.totals.longest_gap);
-        totals.upstream_age_ms = totals.upstream_age_ms.max(self.upstream_age.as_millis() as u64);
+        *totals += Totals {
+            lost,
+            conflated: missing.saturating_sub(lost),
+            upstream_age_ms: self.upstream_age.as_millis() as u64,
+            ..self.totals
+        };
     }
 
     /// Whether it is among the last of all slots, or later than whatever arrived.

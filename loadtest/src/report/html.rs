@@ -71,8 +71,8 @@ fn tiles(page: &mut String, report: &Report) -> fmt::Result {
         let total = format!("{:.1} MB in all", server.rss_kb as f64 / 1024.0);
         tile(format!("{:.1} KB", server.rss_kb_per_client), "server memory per client", total)?;
     }
-    let fate = format!("{} delivered, {} conflated", report.delivered, report.conflated);
-    tile(report.lost.to_string(), "client-updates lost", fate)?;
+    let fate = format!("{} delivered, {} conflated", report.totals.delivered, report.totals.conflated);
+    tile(report.totals.lost.to_string(), "client-updates lost", fate)?;
     writeln!(page, "</div>")
 }
 
@@ -163,7 +163,7 @@ fn facts(page: &mut String, report: &Report) -> fmt::Result {
         ("Other CPU time", other_cpu(report)),
         ("Schedule", schedule(report)),
         ("Streams", report.streams()),
-        ("Oldest view clients were told of", format!("{} ms", report.upstream_age_ms)),
+        ("Oldest view clients were told of", format!("{} ms", report.totals.upstream_age_ms)),
         (
             "Harness",
             format!("{:.2} cores, {:.1} KB per client", report.harness.cores, report.harness.rss_kb_per_client),

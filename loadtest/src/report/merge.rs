@@ -57,22 +57,11 @@ fn add(whole: &mut Report, part: Report) {
     whole.elsewhere = [whole.elsewhere, part.elsewhere].into_iter().flatten().reduce(Elsewhere::most);
     whole.clients += part.clients;
     whole.settings = Scenario { clients: whole.clients, ..whole.settings.clone() };
-    whole.delivered += part.delivered;
-    whole.lost += part.lost;
-    whole.conflated += part.conflated;
-    whole.cut += part.cut;
-    whole.moved += part.moved;
-    whole.put_off += part.put_off;
-    whole.failed_attempts += part.failed_attempts;
-    whole.resumes += part.resumes;
-    whole.snapshots += part.snapshots;
-    whole.snapshots_again += part.snapshots_again;
-    whole.longest_gap_ms = whole.longest_gap_ms.max(part.longest_gap_ms);
+    whole.totals += part.totals;
     for (reason, times) in part.cut_reasons {
         *whole.cut_reasons.entry(reason).or_default() += times;
     }
     whole.bytes += part.bytes;
-    whole.upstream_age_ms = whole.upstream_age_ms.max(part.upstream_age_ms);
     whole.seconds = whole.seconds.max(part.seconds);
     whole.load_average = whole.load_average.max(part.load_average);
     whole.is_interrupted |= part.is_interrupted;

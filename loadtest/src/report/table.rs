@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Report, elsewhere::Elsewhere};
-use crate::{local::Lists, recorder::Percentiles};
+use crate::{fleet::Totals, local::Lists, recorder::Percentiles};
 
 /// Width of what a row is about.
 const WHAT: usize = 34;
@@ -25,7 +25,7 @@ impl fmt::Display for Report {
         if let Some(ratio) = self.floor_ratio() {
             write!(f, "{ratio:.1} times the floor's CPU; ")?;
         }
-        writeln!(f, "{} lost, {} conflated; {}", self.lost, self.conflated, self.streams())?;
+        writeln!(f, "{} lost, {} conflated; {}", self.totals.lost, self.totals.conflated, self.streams())?;
         if let Some(Lists { typhas, lists }) = self.upstream {
             writeln!(f, "{lists} lists of the datastore's state by {typhas} typha processes")?;
         }
@@ -52,8 +52,8 @@ impl Report {
 
     /// What became of the clients' streams.
     pub(super) fn streams(&self) -> String {
-        let Self { cut, moved, put_off, failed_attempts, resumes, snapshots, snapshots_again, .. } = self;
-        let gap = match self.longest_gap_ms {
+        let Totals { cut, moved, put_off, failed_attempts, resumes, snapshots, snapshots_again, .. } = self.totals;
+        let gap = match self.totals.longest_gap.as_millis() {
             0 => String::new(),
             gap_ms => format!("; longest gap {gap_ms} ms"),
         };
@@ -76,8 +76,8 @@ impl Report {
         if let Some(in_sync) = &self.in_sync_ms {
             percentiles(f, "in sync after", in_sync, sync_floor)?;
         }
-        if self.upstream_age_ms > 0 {
-            row(f, "oldest view clients were told of", &format!("{} ms", self.upstream_age_ms), "")?;
+        if self.totals.upstream_age_ms > 0 {
+            row(f, "oldest view clients were told of", &format!("{} ms", self.totals.upstream_age_ms), "")?;
         }
         Ok(())
     }

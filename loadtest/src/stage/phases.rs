@@ -76,7 +76,7 @@ impl Stage<'_> {
             Phase::Write => {
                 if self.leads() {
                     let etcd = self.deployment.etcd().context("there is no datastore to write to")?;
-                    self.writer.connect(etcd, self.workload.clone(), self.scenario).await?;
+                    self.writer.connect(etcd, self.workload.clone(), self.scenario).await;
                 }
                 let schedule = Schedule::new(Instant::now(), self.scenario.rate, self.scenario.burst);
                 let schedule = self.workload.begin(schedule);
