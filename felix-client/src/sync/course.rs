@@ -2,7 +2,8 @@
 //! times and randomness come in; a place to go comes out. There is always one, as long as any replica is known.
 //!
 //! A replica that failed, refused or asked to leave is avoided for a while, longer each time. Where all are avoided,
-//! those that live are asked first: one that has its share takes a client that all others refused.
+//! those that live are asked first: one that has its share takes a client that all others refused, and one that was left
+//! because it restarts is most likely back.
 
 #[cfg(test)]
 mod tests;
@@ -75,19 +76,32 @@ impl Course {
         if let Some(replica) = self.order.iter().find(|replica| !self.is_avoided(replica, now)) {
             return Heading::To(replica.clone());
         }
-        // Not `Iterator::min_by_key` of times alone: one that is full serves, one that failed most likely does not.
-        let open = self.order.iter().filter_map(|replica| Some((self.standings.get(&replica.address)?, replica)));
-        match open.min_by_key(|(standing, _)| standing.last_resort()) {
+        match self.last_resort(None) {
             None => Heading::Lost,
             Some((standing, _)) if standing.is_closed() => Heading::WaitUntil(standing.until),
             Some((_, replica)) => Heading::To(replica.clone()),
         }
     }
 
+    /// The one to ask first where all others than `here` are avoided.
+    fn last_resort(&self, here: Option<&str>) -> Option<(&Standing, &Replica)> {
+        let others = self.order.iter().filter(|replica| here != Some(&*replica.address));
+        others
+            .filter_map(|replica| Some((self.standings.get(&replica.address)?, replica)))
+            .min_by_key(|(standing, _)| standing.last_resort())
+    }
+
     /// A better place for a client that has a stream from `here`. Any other is better than one that is to be left, or
     /// is not known any more.
     pub(super) fn better(&self, here: &str, now: Instant) -> Option<&Replica> {
         self.rivals(here, now).find(|replica| !self.is_avoided(replica, now))
+    }
+
+    /// A place for a client that has to leave `here`: one that is avoided rather than none. Many are back before their
+    /// time, and an attempt in vain costs less than a gap.
+    pub(super) fn elsewhere(&self, here: &str, now: Instant) -> Option<&Replica> {
+        let resort = || self.last_resort(Some(here)).filter(|(standing, _)| !standing.is_closed());
+        self.better(here, now).or_else(|| resort().map(|(_, replica)| replica))
     }
 
     /// When to look for a better place again, because one that is avoided now will not be any more.
@@ -117,12 +131,9 @@ impl Course {
         self.standings.insert(Arc::clone(address), standing);
     }
 
-    /// A replica serves.
+    /// A replica serves, and may be stayed with.
     pub(super) fn good(&mut self, address: &str) {
-        // One that is to be left serves to its end.
-        if self.standings.get(address).is_some_and(|standing| !standing.is_leaving()) {
-            self.standings.remove(address);
-        }
+        self.standings.remove(address);
         (self.referred, self.put_off) = (0, 0);
     }
 

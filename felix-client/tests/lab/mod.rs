@@ -219,7 +219,7 @@ async fn relay(listener: tokio::net::TcpListener, mut target: String, mut orders
                 let (mut client, _) = accepted.unwrap();
                 let target = target.clone();
                 connections.spawn(async move {
-                    let mut server = tokio::net::TcpStream::connect(target).await.unwrap();
+                    let Ok(mut server) = tokio::net::TcpStream::connect(target).await else { return };
                     let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
                 });
             }

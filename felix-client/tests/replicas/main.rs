@@ -84,6 +84,32 @@ async fn a_replica_that_comes_gets_its_share_and_one_that_goes_gives_it_away_wit
     assert!(had > 0 && after.len() == 3, "{after:?}");
 }
 
+/// As on the host network, where the one that comes has the address of the one that goes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_update_that_restarts_one_replica_after_the_other_ends_no_stream() {
+    let mut world = World::new(CLIENTS);
+    let mut replicas = [world.replica("a").await, world.replica("b").await];
+    let proxies = [lab::Proxy::start(replicas[0].address()).await, lab::Proxy::start(replicas[1].address()).await];
+    let servers = proxies.each_ref().map(|proxy| proxy.address.clone());
+    let first = world.lab.revision + 1;
+    let fleet = Fleet::start(Config { move_spread: Duration::from_millis(500), ..world.lab.config(&servers) });
+    world.write_until("all clients are served", || fleet.all(|story| story.revision >= first)).await;
+
+    for (number, name) in ["a", "b"].into_iter().enumerate() {
+        // Everybody is at the other one, whichever was asked to leave before.
+        let next = world.replica(&format!("new-{name}")).await;
+        let old = std::mem::replace(&mut replicas[number], next);
+        let mut drained = JoinSet::new();
+        drained.spawn(async move { old.server.drain("an update").await });
+        world.write_until("all have left", || !fleet.servers().iter().any(|server| server == name)).await;
+        time::timeout(PATIENCE, drained.join_next()).await.expect("the drain ends").unwrap().unwrap();
+        proxies[number].redirect(replicas[number].address()).await;
+    }
+    let last = world.lab.revision;
+    world.write_until("all have everything", || fleet.all(|story| story.revision >= last)).await;
+    fleet.check(first, last);
+}
+
 #[tokio::test]
 async fn the_own_zone_is_preferred_and_another_one_stands_in() {
     let mut world = World::new(1);

@@ -60,15 +60,36 @@ fn trouble_that_comes_again_counts_for_longer_up_to_a_bound_and_is_forgiven() {
 }
 
 #[test]
-fn one_that_asks_to_leave_is_worth_less_than_any_other_and_serves_to_its_end() {
+fn one_that_asks_to_leave_is_worth_less_than_any_other() {
     let (now, mut course) = (Instant::now(), course(3));
     let order = addresses(&course);
     course.trouble(&order[0], Trouble::LEFT, now, 0.0);
-    course.good(&order[0]);
     assert_eq!(course.better(&order[0], now).unwrap().address, order[1]);
     assert_eq!(course.usable(now), 2);
     course.trouble(&order[1], Trouble::Unfit, now, 0.0);
     assert_eq!(course.better(&order[0], now).unwrap().address, order[2]);
+}
+
+#[test]
+fn who_has_to_leave_asks_those_that_are_avoided_rather_than_nobody() {
+    let (now, mut course) = (Instant::now(), course(4));
+    let order = addresses(&course);
+    let elsewhere = |course: &Course| course.elsewhere(&order[3], now).map(|replica| Arc::clone(&replica.address));
+    for address in &order {
+        course.trouble(address, Trouble::LEFT, now, 0.0);
+    }
+    assert_eq!(course.better(&order[3], now), None);
+    assert_eq!(elsewhere(&course).as_ref(), Some(&order[0]));
+    course.trouble(&order[0], Trouble::Failed, now, 0.0);
+    assert_eq!(elsewhere(&course).as_ref(), Some(&order[1]), "one that was asked to go before one that is not there");
+    for address in &order[1..] {
+        course.trouble(address, Trouble::Failed, now, 0.0);
+    }
+    assert_eq!(elsewhere(&course).as_ref(), Some(&order[0]), "all failed alike");
+    for address in &order {
+        course.trouble(address, Trouble::Busy { retry_after: Duration::from_secs(3) }, now, 0.0);
+    }
+    assert_eq!(elsewhere(&course), None, "who asks to be left alone is");
 }
 
 #[test]

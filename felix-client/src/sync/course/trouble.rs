@@ -52,8 +52,9 @@ impl Trouble {
             Self::Busy { retry_after } => (retry_after, retry_after),
             // The datastore is often back for all at once; see `freshness`.
             Self::Stale => (Duration::from_secs(30), Duration::from_mins(5)),
-            // Longer than the drain, so that nobody comes back before it has ended.
-            Self::Leaving { within } => (within.max(Duration::from_mins(1)), within.max(Duration::from_mins(1))),
+            // Longer than the drain, so that nobody comes back before it has ended; not much longer, or an update that
+            // restarts one after the other brings all clients to the last.
+            Self::Leaving { within } => (within.max(Duration::from_secs(10)), within.max(Duration::from_mins(1))),
         }
     }
 }
@@ -88,8 +89,9 @@ impl Standing {
         let class = match self.trouble {
             Trouble::Full => 0,
             Trouble::Stale | Trouble::Unfit => 1,
-            Trouble::Failed | Trouble::Leaving { .. } => 2,
-            Trouble::Busy { .. } => 3,
+            Trouble::Leaving { .. } => 2,
+            Trouble::Failed => 3,
+            Trouble::Busy { .. } => 4,
         };
         (class, self.until)
     }

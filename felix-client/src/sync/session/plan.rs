@@ -34,7 +34,10 @@ impl Plan {
     /// What is known of replicas changed: there is a better place now, or there may be one at a time to come. `random`
     /// lies in `0.0..1.0`.
     pub(in crate::sync) fn consider(&mut self, is_better: bool, later: Option<Instant>, now: Instant, random: f64) {
-        // Who is to leave has spread its first look already.
+        // Who is to leave has spread its first look already: news must not bring all of them at once.
+        if self.leave.is_some() && self.look_at.is_some() {
+            return;
+        }
         let spread = if self.leave.is_some() { Duration::ZERO } else { self.spread.mul_f64(random) };
         let look_at = if is_better { Some(now) } else { later }.map(|at| at + spread);
         // An earlier look stays, or news that keep coming would put it off for ever.
@@ -52,6 +55,11 @@ impl Plan {
     /// The departure that typha asked for.
     pub(in crate::sync) fn leave(&self) -> Option<&Leave> {
         self.leave.as_ref()
+    }
+
+    /// Whether the client loses its stream if it finds no other place.
+    pub(in crate::sync) fn has_to_leave(&self) -> bool {
+        self.leave.as_ref().is_some_and(|leave| leave.by.is_some())
     }
 
     /// Whether it is time to leave without a better place.
@@ -97,7 +105,9 @@ mod tests {
             let mut plan = Plan::new(SPREAD);
             plan.asked("an update", within, false, now, random);
             let look_at = plan.next().unwrap();
-            assert!(look_at < now + within.mul_f64(LOOK_PART) && plan.is_to_look(look_at));
+            plan.consider(true, None, now, random);
+            assert_eq!(plan.next(), Some(look_at), "news hurry nobody");
+            assert!(look_at < now + within.mul_f64(LOOK_PART) && plan.is_to_look(look_at) && plan.has_to_leave());
             // The first place was no good: look again at once.
             plan.consider(true, None, look_at, random);
             assert!(plan.is_to_look(look_at));
@@ -112,6 +122,7 @@ mod tests {
         let now = Instant::now();
         let mut plan = Plan::new(SPREAD);
         plan.asked("too many", SPREAD, true, now, 0.1);
-        assert!(plan.is_to_look(now + SPREAD) && plan.next().is_none() && !plan.is_over(now + SPREAD * 10));
+        assert!(plan.is_to_look(now + SPREAD) && plan.next().is_none() && !plan.has_to_leave());
+        assert!(!plan.is_over(now + SPREAD * 10));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{future, pin::Pin, sync::Arc};
 
-use proto::sync::v1::{Batch, GoAway, SubscribeRequest, go_away::Kind};
+use proto::sync::v1::{Batch, GoAway, go_away::Kind};
 use tokio::time::{Duration, Instant, Sleep, sleep_until};
 
 use super::{
@@ -20,7 +20,7 @@ use super::{
     stream::{Active, Ended, Lost},
 };
 
-/// A client that holds nothing yet looks again after this.
+/// A client that holds nothing yet, or has to leave and found no place, looks again after this.
 pub(in crate::sync) const NOT_YET: Duration = Duration::from_secs(1);
 
 /// One stream while it lasts.
@@ -121,7 +121,10 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
         let address = Arc::clone(self.address());
         (self.active.held, self.active.has_served) = (revision, true);
         let session = &mut *self.session;
-        session.course.good(&address);
+        // One that asked to be left serves to its end.
+        if self.plan.leave().is_none() {
+            session.course.good(&address);
+        }
         match session.freshness.told(&address, session.course.order(), age, Instant::now()) {
             Verdict::Stay => None,
             Verdict::GoTo(next) => Some(self.lost(Disconnect::Stale { address, age }, Trouble::Stale, Some(next))),
@@ -135,7 +138,7 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
             return Some(self.lost(reason, trouble, None));
         }
         // Said again, it changes nothing; but who might have stayed may have to leave after all.
-        if self.plan.leave().is_none_or(|leave| leave.by.is_none()) {
+        if !self.plan.has_to_leave() {
             let (now, within) = (Instant::now(), Duration::from_millis(word.within_ms.into()));
             self.session.course.trouble(&address, trouble, now, fastrand::f64());
             let may_stay = word.kind() == Kind::Rebalance;
@@ -204,9 +207,16 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
 
     /// Opens a stream at a better place, if there is one.
     fn look(&mut self, now: Instant) {
-        // Who has a stream insists on nothing.
-        let request = SubscribeRequest { resume_only: true, referred: 0, put_off: 0, ..self.session.request() };
-        let better = self.session.course.better(self.address(), now).cloned();
+        let (course, mut request) = (&self.session.course, self.session.request());
+        request.resume_only = true;
+        let better = if self.plan.has_to_leave() {
+            course.elsewhere(self.address(), now)
+        } else {
+            // Who may stay insists on nothing.
+            (request.referred, request.put_off) = (0, 0);
+            course.better(self.address(), now)
+        };
+        let better = better.cloned();
         // Nothing can be resumed before there is something, nor while it is in doubt.
         if request.position.as_ref().is_none_or(|position| position.compare) {
             return self.plan.consider(false, Some(now + NOT_YET), now, fastrand::f64());
@@ -236,7 +246,9 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
         }
         let (now, course) = (Instant::now(), &self.session.course);
         let is_better = course.better(self.address(), now).is_some();
-        self.plan.consider(is_better, course.look_again_at(self.address(), now), now, fastrand::f64());
+        let later =
+            if self.plan.has_to_leave() { Some(now + NOT_YET) } else { course.look_again_at(self.address(), now) };
+        self.plan.consider(is_better, later, now, fastrand::f64());
     }
 
     fn refused(&self, refused: Refused, by: &Choice) -> Next<T> {

@@ -119,7 +119,9 @@ impl Pilot {
         if !self.plan.is_to_look(now) {
             return Wish::Nothing;
         }
-        let better = self.course.better(self.address(here), now).and_then(|replica| self.number(&replica.address));
+        let (address, has_to_leave) = (self.address(here), self.plan.has_to_leave());
+        let better = if has_to_leave { self.course.elsewhere(address, now) } else { self.course.better(address, now) };
+        let better = better.and_then(|replica| self.number(&replica.address));
         if let Some(number) = better.filter(|_| !has_candidate) {
             self.candidate_until = Some(now + CONNECT_LIMIT + CATCH_UP_LIMIT);
             return Wish::Look(number);
@@ -156,7 +158,9 @@ impl Pilot {
     pub(super) fn on_state(&mut self, here: usize, age: Duration, now: StdInstant) -> Verdict {
         let address = Arc::clone(self.address(here));
         self.has_served = true;
-        self.course.good(&address);
+        if self.plan.leave().is_none() {
+            self.course.good(&address);
+        }
         self.freshness.told(&address, self.course.order(), age, Instant::from_std(now))
     }
 
@@ -167,7 +171,7 @@ impl Pilot {
 
     /// The replica asks its clients to go.
     pub(super) fn asked(&mut self, here: usize, word: &GoAway, now: StdInstant) {
-        if self.plan.leave().is_some_and(|leave| leave.by.is_some()) {
+        if self.plan.has_to_leave() {
             return;
         }
         let (now, within) = (Instant::from_std(now), Duration::from_millis(word.within_ms.into()));
@@ -221,7 +225,9 @@ impl Pilot {
             return;
         }
         let address = self.address(here);
-        let (is_better, later) = (self.course.better(address, now).is_some(), self.course.look_again_at(address, now));
+        let is_better = self.course.better(address, now).is_some();
+        let later =
+            if self.plan.has_to_leave() { Some(now + NOT_YET) } else { self.course.look_again_at(address, now) };
         self.plan.consider(is_better, later, now, self.random.f64());
     }
 

@@ -78,6 +78,11 @@ impl Fault {
         title.to_owned()
     }
 
+    /// Whether no client may lose its stream by it: typha lives, or has time to ask its clients to go.
+    pub(crate) fn cuts_nobody(self) -> bool {
+        matches!(self, Self::RestartEtcd | Self::KillEtcd | Self::Rotate | Self::Roll)
+    }
+
     /// Breaks it and mends it.
     pub(crate) fn strike(self, stage: &mut Stage) -> Result<()> {
         let target = stage.busiest();

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use tokio::{
     runtime::{Builder, Runtime},
     time::Instant,
@@ -66,6 +66,8 @@ impl Stage {
             ..Cost::of(fault.title(), &self.fleet.windows())
         };
         self.nothing_is_lost()?;
+        let cut = cost.clients_cut;
+        ensure!(cut == 0 || !fault.cuts_nobody(), "{cut} clients lost their stream, which this must not cost");
         self.deployment.check_alive()?;
         Ok(cost)
     }
