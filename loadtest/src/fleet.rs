@@ -2,9 +2,9 @@
 
 mod account;
 mod configs;
-mod gate;
-mod pace;
 mod progress;
+mod readers;
+mod reins;
 mod sever;
 mod slots;
 mod totals;
@@ -24,7 +24,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use self::{account::Account, pace::Pace, progress::Progress, troubles::Troubles};
+use self::{account::Account, progress::Progress, readers::Readers, reins::Reins, troubles::Troubles};
 pub(crate) use self::{configs::Configs, totals::Totals};
 use crate::{recorder::Recorder, workload::Workload};
 
@@ -54,26 +54,34 @@ pub(crate) struct Fleet {
     /// The number of the first client, where others are another process's.
     first: u32,
     accounts: Vec<Arc<Mutex<Account>>>,
-    /// Clients with a lower number are not polled: they read nothing and answer nothing.
-    held: watch::Sender<usize>,
-    /// Which of the others are slow.
-    pace: watch::Sender<Pace>,
+    reins: watch::Sender<Reins>,
     tasks: JoinSet<()>,
+    /// Where they run. After them, so that they end first.
+    readers: Readers,
+    /// Where those run that come while others are served: in truth they are other machines, whose handshakes are in
+    /// nobody's way.
+    crowd: Option<Readers>,
 }
 
 impl Fleet {
     /// No clients yet; the first is to have this number.
-    pub(crate) fn new(configs: Configs, first: u32, workload: &Arc<Workload>, recorders: &Arc<Recorders>) -> Self {
-        Self {
+    pub(crate) fn new(
+        configs: Configs,
+        first: u32,
+        workload: &Arc<Workload>,
+        recorders: &Arc<Recorders>,
+    ) -> Result<Self> {
+        Ok(Self {
             configs,
             workload: Arc::clone(workload),
             recorders: Arc::clone(recorders),
             first,
             accounts: Vec::new(),
-            held: watch::Sender::new(0),
-            pace: watch::Sender::default(),
+            reins: watch::Sender::default(),
             tasks: JoinSet::new(),
-        }
+            readers: Readers::start("clients")?,
+            crowd: None,
+        })
     }
 
     /// Starts clients and waits until all are at a revision: no more than `at_once` of them without it at a time, or all
@@ -88,12 +96,14 @@ impl Fleet {
     ) -> Result<()> {
         let (since, deadline) = (Instant::now(), Instant::now() + limit);
         let storm = at_once.is_none().then_some((revision, since));
-        let is_apart = at_once.is_none() && !self.accounts.is_empty();
+        if at_once.is_none() && !self.accounts.is_empty() {
+            self.crowd = Some(Readers::start("crowd")?);
+        }
         let mut progress = Progress::new(clients);
         while self.accounts.len() < clients as usize && Instant::now() < deadline {
             let open = self.behind(revision, 0) as u32;
             let room = at_once.map_or(u32::MAX, |at_once| at_once.saturating_sub(open));
-            (0..room.min(clients - self.accounts.len() as u32)).for_each(|_| self.start(storm, is_apart));
+            (0..room.min(clients - self.accounts.len() as u32)).for_each(|_| self.start(storm));
             progress.show(self.accounts.len() - open as usize);
             if self.accounts.len() < clients as usize {
                 sleep(REFILL).await;
@@ -102,10 +112,10 @@ impl Fleet {
         self.wait(revision, deadline, 0, progress).await
     }
 
-    fn start(&mut self, storm: Option<(Version, Instant)>, is_apart: bool) {
+    fn start(&mut self, storm: Option<(Version, Instant)>) {
         let number = self.accounts.len();
         let mut account = Account::new(number, Arc::clone(&self.workload), Arc::clone(&self.recorders));
-        account.is_stalled = is_apart;
+        account.is_stalled = self.crowd.is_some();
         if let Some((revision, since)) = storm {
             account.expect(revision, since);
         }
@@ -115,8 +125,8 @@ impl Fleet {
         let (client, _reporter) = LightClient::new(self.configs.next(), name, move |event| {
             locked(&own).take(&event);
         });
-        let client = pace::run(client.run(), number, self.pace.subscribe());
-        self.tasks.spawn(gate::run(client, number, self.held.subscribe()));
+        let readers = self.crowd.as_ref().unwrap_or(&self.readers);
+        self.tasks.spawn_on(reins::run(client.run(), number, self.reins.subscribe()), readers.of(number));
         self.accounts.push(account);
     }
 
@@ -168,13 +178,13 @@ impl Fleet {
     /// The first `clients` clients read nothing until [`Self::release`]; their latencies are kept apart from now on.
     pub(crate) fn stall(&self, clients: usize) {
         self.keep_apart(clients);
-        self.held.send_replace(clients);
+        self.reins.send_replace(Reins { clients, every: None });
     }
 
     /// The first `clients` clients run only so often until [`Self::release`]; likewise.
     pub(crate) fn slow_down(&self, clients: usize, every: Duration) {
         self.keep_apart(clients);
-        self.pace.send_replace(Pace { slow: clients, every });
+        self.reins.send_replace(Reins { clients, every: Some(every) });
     }
 
     fn keep_apart(&self, clients: usize) {
@@ -189,8 +199,7 @@ impl Fleet {
 
     /// All clients read again, as fast as they can.
     pub(crate) fn release(&self) {
-        self.held.send_replace(0);
-        self.pace.send_replace(Pace::default());
+        self.reins.send_replace(Reins::default());
     }
 
     /// What arrived, where so many writes were done in all.

@@ -88,7 +88,7 @@ impl<'a> Stage<'a> {
         };
         let (servers, tls) = deployment.clients()?;
         let first = shared.map_or(0, Shared::first_client);
-        let fleet = Fleet::new(Configs::new(servers, tls, scenario), first, &workload, &recorders);
+        let fleet = Fleet::new(Configs::new(servers, tls, scenario), first, &workload, &recorders)?;
         let meeting = shared.zip(store.clone()).map(|(shared, store)| shared.meeting(store, workload.clock()));
         Ok(Self {
             scenario,
