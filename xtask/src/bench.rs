@@ -43,6 +43,10 @@ pub(crate) struct Options {
     /// How long writes go on, where there are any [default: what the scenario says]
     #[arg(long, value_name = "S")]
     seconds: Option<f64>,
+    /// How often to run all that the targets need; their table has the median, and the worst of what must not happen
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..),
+          conflicts_with_all = ["peer", "growth", "cases"])]
+    rounds: u32,
     /// Only these cases; without cases and other options: typha against its targets, which takes about ten minutes
     #[arg(value_name = "CASE", value_parser = case::names())]
     cases: Vec<String>,
