@@ -61,7 +61,8 @@ pub enum Step {
     Send(Bytes),
     /// Nothing to send until the state changes.
     Wait,
-    /// Nothing to send until the client's turn comes; see [`Session::poll_turn`].
+    /// Nothing to send until the client's turn comes, see [`Session::poll_turn`], or the next beat, see
+    /// [`Session::has_begun`].
     Queue,
     /// End the stream.
     End(Ending),
@@ -83,6 +84,8 @@ pub struct Session {
     doubt: Option<u64>,
     /// Since which beat the stream pauses, because the state here is not whole.
     paused_since_beat: Option<u64>,
+    /// The beat of the last message; none before the first one.
+    spoke_at_beat: Option<u64>,
 }
 
 enum Phase {
@@ -113,6 +116,7 @@ impl Session {
             is_told_to_go: false,
             doubt: None,
             paused_since_beat: None,
+            spoke_at_beat: None,
         }
     }
 
@@ -137,10 +141,19 @@ impl Session {
     /// What to do next, given the latest state. To ask means that the client has taken what was sent before.
     pub fn next(&mut self, latest: &Published, drain: Option<&Drain>, batches: &Batches, now: Instant) -> Step {
         let step = self.step(latest, drain, batches, now);
-        if let (Step::Begin(_, bytes) | Step::Send(bytes), Some(ticket)) = (&step, &mut self.ticket) {
-            ticket.hand_out(bytes.len());
+        if let Step::Begin(_, bytes) | Step::Send(bytes) = &step {
+            self.spoke_at_beat = Some(latest.beat);
+            if let Some(ticket) = &mut self.ticket {
+                ticket.hand_out(bytes.len());
+            }
         }
         step
+    }
+
+    /// Whether the client was sent something. From then on it takes silence for a dead server, and each beat is worth
+    /// asking for the next step.
+    pub fn has_begun(&self) -> bool {
+        self.spoke_at_beat.is_some()
     }
 
     /// After [`Step::Queue`]: ready when it is worth asking for the next step.
@@ -164,7 +177,7 @@ impl Session {
                 self.paused_since_beat = None;
                 if stream.is_whole() {
                     self.ticket = None;
-                } else if let Some(step) = self.turn(now) {
+                } else if let Some(step) = self.turn(latest, now) {
                     return step;
                 }
                 self.go_on(latest, batches, now)
@@ -212,13 +225,19 @@ impl Session {
             None => self.ticket = None,
             Some(demand) => _ = self.ticket.get_or_insert_with(|| self.admission.enter(demand, now)),
         }
-        self.turn(now)
+        self.turn(latest, now)
     }
 
     /// What there is to do instead of serving the client; `None` when it may be served.
-    fn turn(&mut self, now: Instant) -> Option<Step> {
+    ///
+    /// Who was sent a part already may wait for long. With each beat it gets a message without anything, by which it
+    /// knows that the server lives.
+    fn turn(&mut self, latest: &Published, now: Instant) -> Option<Step> {
         match self.ticket.as_mut()?.answer(now) {
             Answer::Admitted => None,
+            Answer::Wait if self.spoke_at_beat.is_some_and(|beat| latest.beat > beat) => {
+                Some(Step::Send(frame(&wire::Batch::default())))
+            }
             Answer::Wait => Some(Step::Queue),
             Answer::PutOff { retry_after, waiting } => {
                 Some(self.end(Ending::Busy { server: Arc::clone(&self.server), waiting, retry_after }))

@@ -47,6 +47,23 @@ impl SessionBody {
         }
         step
     }
+
+    /// Ready when the client's turn has come. Who was sent a part already hears of beats too; who was not is woken by
+    /// its turn alone.
+    fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match self.session.poll_turn(context) {
+            Poll::Pending if self.session.has_begun() => self.poll_change(context),
+            turn => turn,
+        }
+    }
+
+    /// Ready when the state has changed.
+    fn poll_change(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        ready!(self.changed.as_mut().poll(context));
+        let changed = self.board.changed();
+        self.changed.set(changed);
+        Poll::Ready(())
+    }
 }
 
 impl Body for SessionBody {
@@ -68,12 +85,8 @@ impl Body for SessionBody {
                     tracing::info!(client = %self.registration, "the stream ends: {ending}");
                     return Poll::Ready(Some(Ok(Frame::trailers(trailers(&Status::unavailable(ending.to_string()))))));
                 }
-                Step::Queue => ready!(self.session.poll_turn(context)),
-                Step::Wait => {
-                    ready!(self.changed.as_mut().poll(context));
-                    let changed = self.board.changed();
-                    self.changed.set(changed);
-                }
+                Step::Queue => ready!(self.poll_turn(context)),
+                Step::Wait => ready!(self.poll_change(context)),
             }
         }
     }

@@ -1,5 +1,7 @@
 //! A session leads its client to the present from wherever it stands, and never back.
 
+mod queue;
+
 use std::collections::BTreeMap;
 
 use bytes::{Buf as _, Bytes};
@@ -380,62 +382,6 @@ fn a_draining_server_asks_once_and_goes_on_serving() {
     assert!(matches!(next(), Step::Send(_)), "it is told why");
     let step = next();
     assert!(matches!(step, Step::End(Ending::Draining { .. })), "{step:?}");
-}
-
-/// A server that sends one snapshot at a time, to somebody else at present, who takes it slowly.
-fn busy() -> (Arc<Admission>, Ticket) {
-    let window = Duration::from_hours(1);
-    let limits = AdmissionLimits { budget_bytes: 100, share_bytes: 100, window, ..AdmissionLimits::default() };
-    let admission = Arc::new(Admission::new(limits));
-    let holder = admission.enter(Demand { need: Need::Snapshot, bytes: 100, put_off: 0 }, Instant::now());
-    (admission, holder)
-}
-
-#[test]
-fn who_needs_everything_waits_for_its_turn_and_who_resumes_does_not() {
-    let (mut store, batches, (admission, holder)) = (store(10), Batches::default(), busy());
-    let (mut knows, mut newcomer) = (client_of(&store), Client::default());
-    store.apply(11, &[put(3, 11, "new")]);
-    let latest = published(&store, 0);
-    let mut waiting = connect_to(&newcomer, &admission);
-    assert_eq!(run(&mut waiting, &mut newcomer, &latest, &batches), Step::Queue);
-    assert!(newcomer.begun.is_none(), "it is told nothing");
-    assert_eq!(run(&mut connect_to(&knows, &admission), &mut knows, &latest, &batches), Step::Wait);
-    assert_eq!(knows.received, 1);
-    drop(holder);
-    assert!(waiting.poll_turn(&mut Context::from_waker(std::task::Waker::noop())).is_ready());
-    assert_eq!(run(&mut waiting, &mut newcomer, &latest, &batches), Step::Wait);
-    assert_eq!((newcomer.received, admission.status().used_bytes), (10, 0), "it has everything and holds nothing");
-}
-
-#[test]
-fn who_waits_in_vain_is_told_when_to_return() {
-    let (store, batches, (admission, _holder)) = (store(10), Batches::default(), busy());
-    let mut client = Client::default();
-    let mut session = connect_to(&client, &admission);
-    assert_eq!(run(&mut session, &mut client, &published(&store, 0), &batches), Step::Queue);
-    admission.look(Instant::now() + Duration::from_secs(10));
-    let step = run(&mut session, &mut client, &published(&store, 0), &batches);
-    assert!(matches!(step, Step::End(Ending::Busy { .. })), "{step:?}");
-    let told = client.go_away.expect("it is told");
-    assert_eq!(told.kind(), wire::go_away::Kind::Busy);
-    assert!(told.retry_after_ms >= 1000, "{told:?}");
-}
-
-#[test]
-fn a_stream_that_starts_over_needs_its_turn_too() {
-    let (store, batches) = (store(10), Batches::default());
-    let mut client = client_of(&store);
-    let (admission, holder) = busy();
-    let mut session = connect_to(&client, &admission);
-    assert_eq!(run(&mut session, &mut client, &published(&store, 0), &batches), Step::Wait);
-    let mut relist = Relist::start(&store, DATASTORE + 1);
-    relist.items(&[put(99, 2, "other")]);
-    let other = relist.finish(3).expect("another history");
-    assert_eq!(run(&mut session, &mut client, &published(&other, 1), &batches), Step::Queue);
-    drop(holder);
-    run(&mut session, &mut client, &published(&other, 1), &batches);
-    assert_eq!((client.mode(), client.entries.len()), (wire::begin::Mode::Snapshot, 1));
 }
 
 #[test]
