@@ -102,6 +102,10 @@ impl Consumer for Feed {
         self.protocol.position()
     }
 
+    fn agrees(&self, batch: &Batch) -> bool {
+        self.protocol.agrees(batch)
+    }
+
     async fn on_batch(&mut self, from: &Arc<Choice>, batch: Batch) -> Result<Took, Refused> {
         let came = SystemTime::now();
         let step = self.protocol.on_batch(batch).map_err(Refused::Protocol)?;

@@ -76,19 +76,17 @@ impl Course {
         if let Some(replica) = self.order.iter().find(|replica| !self.is_avoided(replica, now)) {
             return Heading::To(replica.clone());
         }
-        match self.last_resort(None) {
+        // Not `Iterator::min_by_key` of times alone: one that is full serves, one that failed most likely does not.
+        match self.standing().min_by_key(|(standing, _)| standing.last_resort()) {
             None => Heading::Lost,
             Some((standing, _)) if standing.is_closed() => Heading::WaitUntil(standing.until),
             Some((_, replica)) => Heading::To(replica.clone()),
         }
     }
 
-    /// The one to ask first where all others than `here` are avoided.
-    fn last_resort(&self, here: Option<&str>) -> Option<(&Standing, &Replica)> {
-        let others = self.order.iter().filter(|replica| here != Some(&*replica.address));
-        others
-            .filter_map(|replica| Some((self.standings.get(&replica.address)?, replica)))
-            .min_by_key(|(standing, _)| standing.last_resort())
+    /// Those in trouble.
+    fn standing(&self) -> impl Iterator<Item = (&Standing, &Replica)> {
+        self.order.iter().filter_map(|replica| Some((self.standings.get(&replica.address)?, replica)))
     }
 
     /// A better place for a client that has a stream from `here`. Any other is better than one that is to be left, or
@@ -97,11 +95,12 @@ impl Course {
         self.rivals(here, now).find(|replica| !self.is_avoided(replica, now))
     }
 
-    /// A place for a client that has to leave `here`: one that is avoided rather than none. Many are back before their
-    /// time, and an attempt in vain costs less than a gap.
+    /// A place for a client that has to leave `here`: one that is avoided rather than none, the one first that was in
+    /// trouble longest ago. Many are back before their time, and an attempt in vain costs less than a gap.
     pub(super) fn elsewhere(&self, here: &str, now: Instant) -> Option<&Replica> {
-        let resort = || self.last_resort(Some(here)).filter(|(standing, _)| !standing.is_closed());
-        self.better(here, now).or_else(|| resort().map(|(_, replica)| replica))
+        let avoided = self.standing().filter(|(standing, other)| standing.is_worth_asking() && *other.address != *here);
+        let resort = || avoided.min_by_key(|(standing, _)| standing.at).map(|(_, replica)| replica);
+        self.better(here, now).or_else(resort)
     }
 
     /// When to look for a better place again, because one that is avoided now will not be any more.

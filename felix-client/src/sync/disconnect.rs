@@ -211,6 +211,11 @@ impl Disconnect {
     }
 }
 
+/// How long a replica gives a client to go. Nobody needs longer, and it may mean something else.
+pub(super) fn within(word: &GoAway) -> Duration {
+    Duration::from_millis(word.within_ms.into()).min(MAX_RETRY_AFTER)
+}
+
 /// Why a stream that was open broke, in words.
 pub(super) fn explain(error: &io::Error) -> String {
     match error.kind() {

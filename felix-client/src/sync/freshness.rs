@@ -70,6 +70,10 @@ impl Freshness {
         if self.rests_until.is_some_and(|until| now < until) {
             return Verdict::Stay;
         }
+        // What failed during the rest is asked in the new round all the same.
+        if self.rests_until.take().is_some() {
+            self.asked.clear();
+        }
         self.asked.insert(Arc::clone(here), Answer::FreshAt(now.checked_sub(age)));
         match replicas.iter().find(|replica| !self.asked.contains_key(&replica.address)) {
             Some(next) => Verdict::GoTo(Arc::clone(&next.address)),
@@ -215,6 +219,20 @@ mod tests {
         assert_eq!(told(&mut freshness, now), Verdict::Stay);
         assert_eq!(told(&mut freshness, now + BEAT), Verdict::Stay, "it rests");
         assert_eq!(told(&mut freshness, now + FIRST_REST), Verdict::GoTo(address(1)), "and asks again");
+    }
+
+    #[test]
+    fn one_that_failed_during_a_rest_is_asked_after_it() {
+        let (now, replicas) = (Instant::now(), replicas(2));
+        let mut freshness = Freshness::new(LIMIT);
+        let told = |freshness: &mut Freshness, at| freshness.told(&address(0), &replicas, LIMIT, at);
+        assert_eq!(told(&mut freshness, now), Verdict::GoTo(address(1)));
+        freshness.failed(&address(1));
+        assert_eq!(told(&mut freshness, now), Verdict::Stay);
+        freshness.failed(&address(1));
+        assert_eq!(told(&mut freshness, now + FIRST_REST), Verdict::GoTo(address(1)), "it may be back");
+        freshness.failed(&address(1));
+        assert_eq!(told(&mut freshness, now + FIRST_REST + BEAT), Verdict::Stay, "once in a round");
     }
 
     #[test]

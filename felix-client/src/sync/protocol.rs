@@ -27,7 +27,7 @@ use super::{
 const MAX_PENDING_BYTES: usize = 2 << 30;
 
 /// What an entry takes beside its key and value, so that empty ones count too.
-const ENTRY_BYTES: usize = 128;
+pub(super) const ENTRY_BYTES: usize = 128;
 
 /// A snapshot may be complete at a revision before the one held: typha shares snapshots, and what came since follows.
 /// After this many checkpoints that are still too old, the server really is behind.
@@ -184,6 +184,14 @@ impl Protocol {
         result
     }
 
+    /// Whether what is held agrees with the state that a batch resumes to. Takes nothing in.
+    pub(super) fn agrees(&self, batch: &Batch) -> bool {
+        let mut changes = Changes::new();
+        batch.entries.iter().cloned().for_each(|entry| put(&mut changes, entry));
+        let told = batch.checkpoint.as_ref().and_then(|checkpoint| Digest::from_bytes(&checkpoint.digest));
+        told == Some(self.ledger.digest_after(&changes))
+    }
+
     /// A digest disagreed, or something that may have been damaged on its way here.
     fn doubt(&mut self) {
         let is_plain_resume = self.stream.is_some_and(|stream| stream.way == Way::Resume);
@@ -237,12 +245,7 @@ impl Protocol {
         if self.pending_bytes > MAX_PENDING_BYTES {
             return Err(ProtocolError::NoCheckpoint { limit_bytes: MAX_PENDING_BYTES });
         }
-        let revision = entry.revision;
-        if self.pending.get(entry.key.as_str()).is_some_and(|seen| seen.revision > revision) {
-            return Ok(());
-        }
-        let content = entry.value.map(|value| (EntryHash::of(&entry.key, revision, &value), value));
-        self.pending.insert(entry.key.into_boxed_str(), Change { revision, content });
+        put(&mut self.pending, entry);
         Ok(())
     }
 
@@ -327,6 +330,15 @@ impl Protocol {
     fn clear_pending(&mut self) {
         self.pending.clear();
         self.pending_bytes = 0;
+    }
+}
+
+/// Of what a stream says about a key the newest counts.
+fn put(changes: &mut Changes, entry: Entry) {
+    let revision = entry.revision;
+    if changes.get(entry.key.as_str()).is_none_or(|seen| seen.revision <= revision) {
+        let content = entry.value.map(|value| (EntryHash::of(&entry.key, revision, &value), value));
+        changes.insert(entry.key.into_boxed_str(), Change { revision, content });
     }
 }
 

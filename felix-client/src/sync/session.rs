@@ -36,6 +36,11 @@ pub(super) trait Consumer: Send {
     /// Where to resume from.
     fn position(&self) -> Option<Position>;
 
+    /// Whether what is held agrees with the state that a batch resumes to, as far as the consumer can tell.
+    fn agrees(&self, _: &Batch) -> bool {
+        true
+    }
+
     /// Takes a batch, waiting while whoever reads is busy.
     fn on_batch(&mut self, from: &Arc<Choice>, batch: Batch) -> impl Future<Output = Result<Took, Refused>> + Send;
 
@@ -120,17 +125,17 @@ impl<'a, C: Consumer> Session<'a, C> {
             }
             cause = lost.cause(cause);
             go_to = lost.go_to;
-            let retry_in = match lost.reason {
-                Disconnect::PutOff { .. } => self.wait().max(backoff.next_delay(fastrand::f64())),
+            let pause = match lost.reason {
                 // The leaving was spread already, and the stream was good.
                 Disconnect::GoAway { .. } if lost.has_served => Duration::ZERO,
                 Disconnect::Stale { .. } => STALE_SPREAD.mul_f64(fastrand::f64()),
                 _ => backoff.next_delay(fastrand::f64()),
             };
-            if self.consumer.on_disconnect(lost.reason, retry_in).await.is_err() {
+            // Whoever is put off waits for a replica that may be asked, or for news of one.
+            if self.consumer.on_disconnect(lost.reason, self.wait().max(pause)).await.is_err() {
                 return;
             }
-            time::sleep(retry_in).await;
+            time::sleep(pause).await;
         }
     }
 

@@ -110,6 +110,25 @@ async fn an_update_that_restarts_one_replica_after_the_other_ends_no_stream() {
     fleet.check(first, last);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_hangs_is_in_nobodys_way_when_another_one_goes() {
+    let mut world = World::new(CLIENTS);
+    let (leaving, other) = (world.replica("a").await, world.replica("b").await);
+    // The kernel takes its connections, and nobody ever says a word.
+    let hung = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let servers = [leaving.address(), hung.local_addr().unwrap().to_string(), other.address()];
+    let fleet = Fleet::start(Config { move_spread: Duration::from_millis(500), ..world.lab.config(&servers) });
+    let first = world.lab.revision + 1;
+    world.write_until("all clients are served", || fleet.all(|story| story.revision >= first)).await;
+
+    let mut drained = JoinSet::new();
+    drained.spawn(async move { leaving.server.drain("an update").await });
+    world.write_until("all have left", || !fleet.servers().iter().any(|server| server == "a")).await;
+    let last = world.lab.revision;
+    world.write_until("all have everything", || fleet.all(|story| story.revision >= last)).await;
+    fleet.check(last, last);
+}
+
 #[tokio::test]
 async fn the_own_zone_is_preferred_and_another_one_stands_in() {
     let mut world = World::new(1);

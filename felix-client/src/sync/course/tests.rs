@@ -47,11 +47,12 @@ fn the_preferred_replica_is_avoided_after_trouble_and_gone_back_to() {
 
 #[test]
 fn trouble_that_comes_again_counts_for_longer_up_to_a_bound_and_is_forgiven() {
-    let (now, mut course) = (Instant::now(), course(2));
+    let (mut now, mut course) = (Instant::now(), course(2));
     let order = addresses(&course);
-    let rest = |course: &mut Course| {
+    let mut rest = |course: &mut Course| {
         course.trouble(&order[0], Trouble::Failed, now, 0.0);
-        course.look_again_at(&order[1], now).unwrap() - now
+        let until = course.look_again_at(&order[1], now).unwrap();
+        until - std::mem::replace(&mut now, until)
     };
     let rests: Vec<_> = (0..40).map(|_| rest(&mut course)).collect();
     assert!(rests.is_sorted() && rests[0] < rests[1] && rests[39] == Duration::from_mins(1), "{rests:?}");
@@ -80,16 +81,21 @@ fn who_has_to_leave_asks_those_that_are_avoided_rather_than_nobody() {
     }
     assert_eq!(course.better(&order[3], now), None);
     assert_eq!(elsewhere(&course).as_ref(), Some(&order[0]));
-    course.trouble(&order[0], Trouble::Failed, now, 0.0);
-    assert_eq!(elsewhere(&course).as_ref(), Some(&order[1]), "one that was asked to go before one that is not there");
-    for address in &order[1..] {
-        course.trouble(address, Trouble::Failed, now, 0.0);
+    // Each in turn, whatever came of it.
+    let troubles = [Trouble::Unfit, Trouble::Full, Trouble::Failed];
+    for (turn, trouble) in (1..).zip(troubles.into_iter().cycle().take(7)) {
+        let asked = elsewhere(&course).unwrap();
+        assert_eq!(asked, order[(turn as usize - 1) % 3]);
+        course.trouble(&asked, trouble, now + Duration::from_millis(turn), 0.0);
     }
-    assert_eq!(elsewhere(&course).as_ref(), Some(&order[0]), "all failed alike");
-    for address in &order {
-        course.trouble(address, Trouble::Busy { retry_after: Duration::from_secs(3) }, now, 0.0);
+    let rest = course.standings[&order[0]].until - course.standings[&order[0]].at;
+    assert_eq!(rest, Duration::from_secs(5), "nobody is avoided for longer because it was asked before its time");
+    for trouble in [Trouble::Busy { retry_after: Duration::from_secs(3) }, Trouble::Stale] {
+        for address in &order {
+            course.trouble(address, trouble, now, 0.0);
+        }
+        assert_eq!(elsewhere(&course), None, "who asks to be left alone is, and nobody takes an old view: {trouble:?}");
     }
-    assert_eq!(elsewhere(&course), None, "who asks to be left alone is");
 }
 
 #[test]

@@ -31,9 +31,11 @@ pub(in crate::sync) enum Trouble {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Standing {
     trouble: Trouble,
+    /// When it was in trouble last.
+    pub(super) at: Instant,
     /// It is avoided until then.
     pub(super) until: Instant,
-    /// How often in a row there was trouble.
+    /// How often in a row it was still in trouble when it had been avoided for long enough.
     times: u32,
 }
 
@@ -62,16 +64,22 @@ impl Trouble {
 impl Standing {
     /// After more trouble. `random` in `0.0..1.0` spreads what many learn at the same time.
     pub(super) fn after(before: Option<&Self>, trouble: Trouble, now: Instant, random: f64) -> Self {
-        let times = before.map_or(0, |before| before.times);
+        // Who was asked before its time is not avoided for longer by that.
+        let times = before.map_or(0, |before| before.times.saturating_add(u32::from(before.until <= now)));
         let (first, most) = trouble.rests();
         let rest = first.saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX)).min(most);
         // Never shorter: whoever names a time means it.
-        Self { trouble, until: now + rest.mul_f64(1.0 + random.clamp(0.0, 1.0) / 2.0), times: times.saturating_add(1) }
+        Self { trouble, at: now, until: now + rest.mul_f64(1.0 + random.clamp(0.0, 1.0) / 2.0), times }
     }
 
     /// Whether the replica is not to be asked before its time, whatever happens.
     pub(super) fn is_closed(&self) -> bool {
         matches!(self.trouble, Trouble::Busy { .. })
+    }
+
+    /// Whether a client that has to leave its replica may ask this one: one whose view is old it would not take.
+    pub(super) fn is_worth_asking(&self) -> bool {
+        !matches!(self.trouble, Trouble::Busy { .. } | Trouble::Stale)
     }
 
     /// Whether its clients are to leave.
@@ -89,9 +97,8 @@ impl Standing {
         let class = match self.trouble {
             Trouble::Full => 0,
             Trouble::Stale | Trouble::Unfit => 1,
-            Trouble::Leaving { .. } => 2,
-            Trouble::Failed => 3,
-            Trouble::Busy { .. } => 4,
+            Trouble::Failed | Trouble::Leaving { .. } => 2,
+            Trouble::Busy { .. } => 3,
         };
         (class, self.until)
     }

@@ -246,6 +246,27 @@ fn a_damaged_value_on_the_way_is_refused() {
 }
 
 #[test]
+fn whether_a_state_agrees_is_told_before_it_is_taken_in() {
+    let mut source = shop();
+    let (mut protocol, mut consumer) = in_sync(&source);
+    let from = source.revision();
+    source.write("Tier/a", Some("new"));
+    source.write("Tier/a", Some("newer"));
+    source.write("Tier/b", None);
+    let mut gathered = source.begin(begin::Mode::Resume);
+    gathered.entries = source.entries(from, source.revision()).into_iter().flat_map(|batch| batch.entries).collect();
+    gathered.checkpoint = source.checkpoint(source.revision()).checkpoint;
+    let mut damaged = gathered.clone();
+    damaged.entries.last_mut().unwrap().revision += 1;
+    damaged.entries.last_mut().unwrap().value = Some(Bytes::from_static(b"{}"));
+    assert!(protocol.agrees(&gathered) && !protocol.agrees(&damaged));
+    assert!(!protocol.agrees(&Batch { checkpoint: None, ..gathered.clone() }), "nothing says how it is to be");
+    assert_eq!(protocol.position().unwrap().revision, from, "nothing was taken in");
+    let cut = protocol.on_batch(gathered).unwrap().cut.unwrap();
+    consumer.take(&source, cut);
+}
+
+#[test]
 fn kinds_of_the_future_count_in_the_digest_and_are_skipped() {
     let mut source = shop();
     source.write("Gizmo/x", Some("{}"));

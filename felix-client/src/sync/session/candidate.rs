@@ -8,23 +8,25 @@ mod tests;
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use model::Version;
-use proto::sync::v1::{Batch, Begin, Checkpoint, GoAway, SubscribeRequest, begin::Mode, go_away::Kind};
-use tokio::time::Instant;
+use proto::sync::v1::{Batch, Begin, Checkpoint, Entry, GoAway, SubscribeRequest, begin::Mode, go_away::Kind};
+use tokio::time::{Instant, timeout};
 
 use super::super::{
     Config, Disconnect,
     choice::Choice,
     course::Trouble,
-    disconnect::{MAX_REASON_CHARS, MAX_RETRY_AFTER, tamed},
+    disconnect::{MAX_REASON_CHARS, MAX_RETRY_AFTER, tamed, within},
+    protocol::ENTRY_BYTES,
     transport::Transport,
 };
 
-/// After connecting, a candidate may take this long to catch up with the stream that it is to replace. Typha itself
-/// waits this long for its datastore.
+/// Beyond the time to connect, a candidate may take this long to catch up with the stream that it is to replace. Typha
+/// itself waits this long for its datastore.
 pub(in crate::sync) const CATCH_UP_LIMIT: Duration = Duration::from_secs(10);
 
-/// What a candidate may send before it has caught up; more than a short absence ever brings.
+/// What a candidate may send before it has caught up, as it lies in memory; more than a short absence ever brings.
 const MAX_GATHERED_BYTES: usize = 16 << 20;
 
 /// A stream that may take the place of the present one.
@@ -65,14 +67,23 @@ pub(super) enum Progress {
 }
 
 impl<'a, T: Transport + 'a> Candidate<'a, T> {
-    /// Begins to connect. `request` has the client's position.
-    pub(super) fn start(config: &'a Config, choice: Arc<Choice>, request: SubscribeRequest) -> Self {
+    /// Begins to connect. `request` has the client's position. All is to be done `within` a time, if any.
+    pub(super) fn start(
+        config: &'a Config,
+        choice: Arc<Choice>,
+        request: SubscribeRequest,
+        within: Option<Duration>,
+    ) -> Self {
         let datastore_id = request.position.as_ref().map_or(0, |position| position.datastore_id);
-        let address = Arc::clone(&choice.replica.address);
-        let opening = Box::pin(async move { T::open(config, &address, &request).await });
+        let (address, limit) = (Arc::clone(&choice.replica.address), config.connect_limit);
+        let opening = Box::pin(async move {
+            let opened = timeout(limit, T::open(config, &address, &request)).await;
+            opened.unwrap_or_else(|_| Err(Disconnect::TimedOut { address, limit }))
+        });
+        let most = limit + CATCH_UP_LIMIT;
         Self {
             choice,
-            gives_up_at: Instant::now() + config.connect_limit + CATCH_UP_LIMIT,
+            gives_up_at: Instant::now() + within.map_or(most, |within| within.min(most)),
             config,
             stage: Stage::Opening(opening),
             datastore_id,
@@ -91,7 +102,7 @@ impl<'a, T: Transport + 'a> Candidate<'a, T> {
             Stage::Open(transport) => {
                 let (batch, bytes) = transport.next().await.map_err(|error| Unfit::failed(&error))?;
                 self.config.metrics.received_bytes.inc_by(bytes as u64);
-                self.gather(batch, bytes)
+                self.gather(batch)
             }
         }
     }
@@ -104,11 +115,21 @@ impl<'a, T: Transport + 'a> Candidate<'a, T> {
         }
     }
 
-    fn gather(&mut self, batch: Batch, bytes: usize) -> Result<Progress, Unfit> {
+    /// Why it is dropped that has not taken over in time.
+    pub(super) fn late(&self) -> Unfit {
+        match self.stage {
+            Stage::Opening(_) => {
+                Unfit { trouble: Trouble::Failed, reason: "it could not be reached in time".to_owned() }
+            }
+            Stage::Open(_) => Unfit::because("it took too long to catch up with us"),
+        }
+    }
+
+    fn gather(&mut self, batch: Batch) -> Result<Progress, Unfit> {
         if let Some(word) = &batch.go_away {
             return Err(Unfit::told(word));
         }
-        self.gathered_bytes += bytes;
+        self.gathered_bytes += batch.entries.iter().map(size_of).sum::<usize>();
         if self.gathered_bytes > MAX_GATHERED_BYTES {
             return Err(Unfit::because("it sends too much to catch up"));
         }
@@ -150,9 +171,9 @@ impl<'a, T: Transport + 'a> Candidate<'a, T> {
 }
 
 impl Unfit {
-    /// It took too long.
-    pub(super) fn late() -> Self {
-        Self::because("it took too long to catch up with us")
+    /// What it sent does not agree with what we hold.
+    pub(super) fn disagrees() -> Self {
+        Self::because("its state does not agree with ours")
     }
 
     fn failed(error: &Disconnect) -> Self {
@@ -168,12 +189,15 @@ impl Unfit {
     }
 }
 
+/// What an entry takes in memory.
+fn size_of(entry: &Entry) -> usize {
+    ENTRY_BYTES + entry.key.len() + entry.value.as_ref().map_or(0, Bytes::len)
+}
+
 /// What a replica is avoided for that tells a client to go.
 pub(in crate::sync) fn trouble_of(word: &GoAway) -> Trouble {
     match word.kind() {
-        Kind::Unspecified | Kind::Draining | Kind::Rebalance => {
-            Trouble::Leaving { within: Duration::from_millis(word.within_ms.into()) }
-        }
+        Kind::Unspecified | Kind::Draining | Kind::Rebalance => Trouble::Leaving { within: within(word) },
         Kind::Full => Trouble::Full,
         Kind::Busy => {
             let retry_after = Duration::from_millis(word.retry_after_ms.into()).min(MAX_RETRY_AFTER);

@@ -35,10 +35,10 @@ impl Plan {
     /// lies in `0.0..1.0`.
     pub(in crate::sync) fn consider(&mut self, is_better: bool, later: Option<Instant>, now: Instant, random: f64) {
         // Who is to leave has spread its first look already: news must not bring all of them at once.
-        if self.leave.is_some() && self.look_at.is_some() {
+        if self.has_to_leave() && self.look_at.is_some() {
             return;
         }
-        let spread = if self.leave.is_some() { Duration::ZERO } else { self.spread.mul_f64(random) };
+        let spread = if self.has_to_leave() { Duration::ZERO } else { self.spread.mul_f64(random) };
         let look_at = if is_better { Some(now) } else { later }.map(|at| at + spread);
         // An earlier look stays, or news that keep coming would put it off for ever.
         self.look_at = [self.look_at, look_at].into_iter().flatten().min();
@@ -60,6 +60,16 @@ impl Plan {
     /// Whether the client loses its stream if it finds no other place.
     pub(in crate::sync) fn has_to_leave(&self) -> bool {
         self.leave.as_ref().is_some_and(|leave| leave.by.is_some())
+    }
+
+    /// There is no better place: whoever may stay does.
+    pub(in crate::sync) fn found_nothing(&mut self) {
+        self.leave.take_if(|leave| leave.by.is_none());
+    }
+
+    /// Half of the time that is left, for who has to leave: another attempt is to fit in.
+    pub(in crate::sync) fn time_for_an_attempt(&self, now: Instant) -> Option<Duration> {
+        Some(self.leave.as_ref()?.by?.saturating_duration_since(now) / 2)
     }
 
     /// Whether it is time to leave without a better place.
@@ -123,6 +133,9 @@ mod tests {
         let mut plan = Plan::new(SPREAD);
         plan.asked("too many", SPREAD, true, now, 0.1);
         assert!(plan.is_to_look(now + SPREAD) && plan.next().is_none() && !plan.has_to_leave());
-        assert!(!plan.is_over(now + SPREAD * 10));
+        assert_eq!(plan.time_for_an_attempt(now), None);
+        assert!(!plan.is_over(now + SPREAD * 10) && plan.leave().is_some());
+        plan.found_nothing();
+        assert_eq!(plan.leave(), None);
     }
 }

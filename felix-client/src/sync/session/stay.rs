@@ -10,6 +10,7 @@ use super::{
         Disconnect,
         choice::{Cause, Choice},
         course::Trouble,
+        disconnect::{MAX_REASON_CHARS, tamed, within},
         event::Reached,
         freshness::Verdict,
         transport::Transport,
@@ -67,11 +68,10 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
         loop {
             let heard = self.hear().await;
             let next = match heard {
-                Heard::Batch(received) => self.on_batch(received).await,
+                Heard::Batch(received) => self.on_batch(received).await.or_else(|| self.on_what_is_due()),
                 Heard::Candidate(progress) => self.on_candidate(progress).await,
                 Heard::Replicas => {
-                    self.session.learn();
-                    self.consider();
+                    self.on_replicas();
                     None
                 }
                 Heard::Time => self.on_time(),
@@ -83,8 +83,7 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
     }
 
     async fn hear(&mut self) -> Heard {
-        let candidate_until = self.candidate.as_ref().map(|candidate| candidate.gives_up_at);
-        let due = [self.plan.next(), candidate_until].into_iter().flatten().fold(self.silent_at, Instant::min);
+        let due = self.due();
         if self.alarm.is_elapsed() || self.alarm.deadline() > due {
             self.alarm.as_mut().reset(due);
         }
@@ -98,6 +97,28 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
             _ = self.session.known.changed(), if !is_fixed => Heard::Replicas,
             () = self.alarm.as_mut() => Heard::Time,
         }
+    }
+
+    /// When something is next to be done.
+    fn due(&self) -> Instant {
+        let candidate_until = self.candidate.as_ref().map(|candidate| candidate.gives_up_at);
+        [self.plan.next(), candidate_until].into_iter().flatten().fold(self.silent_at, Instant::min)
+    }
+
+    /// A stream that always has a message ready keeps neither the time nor news waiting. Called when `silent_at` was just
+    /// set anew.
+    fn on_what_is_due(&mut self) -> Option<Next<T>> {
+        if self.session.known.has_changed().unwrap_or(false) {
+            self.on_replicas();
+        }
+        let now = self.silent_at - self.session.config.silence_limit;
+        if self.due() <= now { self.on_time() } else { None }
+    }
+
+    /// The set of replicas changed.
+    fn on_replicas(&mut self) {
+        self.session.learn();
+        self.consider();
     }
 
     async fn on_batch(&mut self, received: Result<(Batch, usize), Disconnect>) -> Option<Next<T>> {
@@ -139,10 +160,13 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
         }
         // Said again, it changes nothing; but who might have stayed may have to leave after all.
         if !self.plan.has_to_leave() {
-            let (now, within) = (Instant::now(), Duration::from_millis(word.within_ms.into()));
+            let (now, may_stay) = (Instant::now(), word.kind() == Kind::Rebalance);
             self.session.course.trouble(&address, trouble, now, fastrand::f64());
-            let may_stay = word.kind() == Kind::Rebalance;
-            self.plan.asked(&word.reason, within, may_stay, now, fastrand::f64());
+            self.plan.asked(&tamed(&word.reason, MAX_REASON_CHARS), within(word), may_stay, now, fastrand::f64());
+            // Who looks already is not to be in the way of the look to come.
+            if let (Some(candidate), Some(at)) = (&mut self.candidate, self.plan.next()) {
+                candidate.gives_up_at = candidate.gives_up_at.min(at);
+            }
         }
         None
     }
@@ -164,6 +188,10 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
         let candidate = self.candidate.take()?;
         let choice = Arc::clone(&candidate.choice);
         let (transport, gathered) = candidate.into_parts()?;
+        if !self.session.consumer.agrees(&gathered) {
+            self.abandoned(&choice, &Unfit::disagrees());
+            return None;
+        }
         match self.session.consumer.on_batch(&choice, gathered).await {
             Ok(_) => {}
             Err(refused) => return Some(self.refused(refused, &choice)),
@@ -178,17 +206,25 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
     /// The candidate is no good; we stay, and look again later.
     fn abandon(&mut self, unfit: &Unfit) {
         let Some(candidate) = self.candidate.take() else { return };
-        let to = &candidate.choice.replica.address;
+        self.abandoned(&candidate.choice, unfit);
+    }
+
+    fn abandoned(&mut self, choice: &Choice, unfit: &Unfit) {
+        let to = &choice.replica.address;
         tracing::info!(from = %self.address(), %to, reason = unfit.reason, "stays where it is; the other replica cannot take over");
         self.session.config.metrics.moves_abandoned.inc();
+        if unfit.trouble == Trouble::Failed {
+            self.session.config.discovery.hurry();
+        }
         self.session.course.trouble(to, unfit.trouble, Instant::now(), fastrand::f64());
         self.consider();
     }
 
     fn on_time(&mut self) -> Option<Next<T>> {
         let now = Instant::now();
-        if self.candidate.as_ref().is_some_and(|candidate| candidate.gives_up_at <= now) {
-            self.abandon(&Unfit::late());
+        if let Some(late) = self.candidate.as_ref().filter(|candidate| candidate.gives_up_at <= now).map(|it| it.late())
+        {
+            self.abandon(&late);
         }
         let address = Arc::clone(self.address());
         if self.plan.is_over(now) {
@@ -210,6 +246,8 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
         let (course, mut request) = (&self.session.course, self.session.request());
         request.resume_only = true;
         let better = if self.plan.has_to_leave() {
+            // There may be new ones, at addresses that we do not know.
+            self.session.config.discovery.hurry();
             course.elsewhere(self.address(), now)
         } else {
             // Who may stay insists on nothing.
@@ -221,13 +259,17 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
         if request.position.as_ref().is_none_or(|position| position.compare) {
             return self.plan.consider(false, Some(now + NOT_YET), now, fastrand::f64());
         }
-        match better.filter(|_| self.candidate.is_none()) {
-            Some(replica) => {
-                let choice = self.session.choice(replica, self.cause());
-                self.candidate = Some(Box::new(Candidate::start(self.session.config, choice, request)));
-            }
-            None => self.consider(),
+        // One that is tried already is considered when that has come to an end.
+        if self.candidate.is_some() {
+            return;
         }
+        let Some(replica) = better else {
+            self.plan.found_nothing();
+            return self.consider();
+        };
+        let choice = self.session.choice(replica, self.cause());
+        let within = self.plan.time_for_an_attempt(now);
+        self.candidate = Some(Box::new(Candidate::start(self.session.config, choice, request, within)));
     }
 
     /// Why we would leave.

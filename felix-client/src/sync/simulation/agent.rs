@@ -80,10 +80,10 @@ impl Agent {
         self.damaged.clear();
     }
 
-    /// Opens a stream, which a replica that is down refuses.
+    /// Opens a stream, which a replica that is down or drains refuses.
     pub(super) fn connect(&mut self, number: usize, replica: &mut Replica, now: Instant, witness: &mut Witness) {
         self.close();
-        if !replica.is_up {
+        if !replica.takes_streams() {
             witness.hit(Point::ReplicaUnreachable);
             if let Some(pilot) = &mut self.pilot {
                 pilot.lost(number, Trouble::Failed, None, now);
@@ -106,7 +106,7 @@ impl Agent {
             return self.pilot.iter_mut().for_each(|pilot| pilot.put_look_off(now));
         }
         let Some(here) = self.stream.as_ref().map(|stream| stream.replica) else { return };
-        if replica.is_up {
+        if replica.takes_streams() {
             let stream = self.open(number, replica, true, now);
             self.candidate = Some(Candidate::new(stream, self.protocol.datastore_id()));
         } else if let Some(pilot) = &mut self.pilot {

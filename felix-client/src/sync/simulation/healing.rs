@@ -67,7 +67,7 @@ impl World {
     fn stop_faults(&mut self) {
         for replica in &mut self.replicas {
             replica.is_connected = true;
-            if !replica.is_up || replica.drain().is_some() {
+            if !replica.takes_streams() {
                 replica.restart(&mut self.witness);
             }
         }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::super::{
     config::{CONNECT_LIMIT, MOVE_SPREAD, SILENCE_LIMIT, UPSTREAM_AGE_LIMIT},
     course::{Course, Heading, Trouble},
+    disconnect::within,
     freshness::{Freshness, Verdict},
     replica::Replica,
     retry::Backoff,
@@ -123,9 +124,12 @@ impl Pilot {
         let better = if has_to_leave { self.course.elsewhere(address, now) } else { self.course.better(address, now) };
         let better = better.and_then(|replica| self.number(&replica.address));
         if let Some(number) = better.filter(|_| !has_candidate) {
-            self.candidate_until = Some(now + CONNECT_LIMIT + CATCH_UP_LIMIT);
+            let most = CONNECT_LIMIT + CATCH_UP_LIMIT;
+            self.candidate_until =
+                Some(now + self.plan.time_for_an_attempt(now).map_or(most, |within| within.min(most)));
             return Wish::Look(number);
         }
+        self.plan.found_nothing();
         self.consider(here, has_candidate, now);
         Wish::Nothing
     }
@@ -174,7 +178,7 @@ impl Pilot {
         if self.plan.has_to_leave() {
             return;
         }
-        let (now, within) = (Instant::from_std(now), Duration::from_millis(word.within_ms.into()));
+        let (now, within) = (Instant::from_std(now), within(word));
         self.course.trouble(&Arc::clone(self.address(here)), trouble_of(word), now, self.random.f64());
         self.plan.asked(&word.reason, within, word.kind() == Kind::Rebalance, now, self.random.f64());
     }
@@ -194,7 +198,6 @@ impl Pilot {
         let retry_in = match trouble {
             Trouble::Leaving { .. } => Duration::ZERO,
             Trouble::Stale => STALE_SPREAD.mul_f64(self.random.f64()),
-            Trouble::Busy { .. } => self.closed_for(now).max(self.backoff.next_delay(self.random.f64())),
             _ => self.backoff.next_delay(self.random.f64()),
         };
         (self.go_to, self.retry_at, self.candidate_until) = (go_to, now + retry_in, None);
@@ -211,13 +214,6 @@ impl Pilot {
     /// The replica that the node prefers to all others.
     pub(super) fn preferred(&self) -> Option<usize> {
         self.course.order().first().and_then(|replica| self.number(&replica.address))
-    }
-
-    fn closed_for(&self, now: Instant) -> Duration {
-        match self.course.heading(now) {
-            Heading::WaitUntil(at) => at.saturating_duration_since(now),
-            Heading::To(_) | Heading::Lost => Duration::ZERO,
-        }
     }
 
     fn consider(&mut self, here: usize, has_candidate: bool, now: Instant) {

@@ -109,6 +109,11 @@ impl Replica {
         self.drain.get_or_insert((Drain { reason, within }, now + within));
     }
 
+    /// Whether it takes connections: one that drains has closed its door.
+    pub(super) fn takes_streams(&self) -> bool {
+        self.is_up && self.drain.is_none()
+    }
+
     pub(super) fn drain(&self) -> Option<&Drain> {
         self.drain.as_ref().map(|(drain, _)| drain)
     }

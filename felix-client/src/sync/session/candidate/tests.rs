@@ -51,7 +51,7 @@ async fn candidate(config: &Config) -> Candidate<'_, Nothing> {
     let choice = Choice { replica, rank: 1, of: 2, cause: Cause::Preferred };
     let position = Some(Position { datastore_id: 7, revision: 10, ..Position::default() });
     let request = SubscribeRequest { position, ..SubscribeRequest::default() };
-    let mut candidate = Candidate::start(config, Arc::new(choice), request);
+    let mut candidate = Candidate::start(config, Arc::new(choice), request, None);
     assert_eq!(candidate.progress().await.unwrap(), Progress::Coming, "it is connected");
     candidate
 }
@@ -75,11 +75,11 @@ fn checkpoint(revision: u64, upstream_age_ms: u64, in_sync: bool) -> Batch {
 async fn what_comes_becomes_one_message_with_the_last_checkpoint() {
     let config = config();
     let mut candidate = candidate(&config).await;
-    assert_eq!(candidate.gather(begin(Mode::Resume, 7), 10).unwrap(), Progress::Coming);
-    assert_eq!(candidate.gather(entries(&[("Tier/a", 11)]), 10).unwrap(), Progress::Coming);
-    assert_eq!(candidate.gather(checkpoint(11, 0, true), 10).unwrap(), Progress::At(11));
-    candidate.gather(entries(&[("Tier/a", 12), ("Tier/b", 12)]), 10).unwrap();
-    assert_eq!(candidate.gather(checkpoint(12, 0, true), 10).unwrap(), Progress::At(12));
+    assert_eq!(candidate.gather(begin(Mode::Resume, 7)).unwrap(), Progress::Coming);
+    assert_eq!(candidate.gather(entries(&[("Tier/a", 11)])).unwrap(), Progress::Coming);
+    assert_eq!(candidate.gather(checkpoint(11, 0, true)).unwrap(), Progress::At(11));
+    candidate.gather(entries(&[("Tier/a", 12), ("Tier/b", 12)])).unwrap();
+    assert_eq!(candidate.gather(checkpoint(12, 0, true)).unwrap(), Progress::At(12));
     let (_, gathered) = candidate.into_parts().unwrap();
     let revisions: Vec<_> = gathered.entries.iter().map(|entry| entry.revision).collect();
     assert_eq!((revisions, gathered.checkpoint.unwrap().revision), (vec![11, 12, 12], 12));
@@ -113,10 +113,10 @@ async fn what_is_unfit_is_told_apart() {
         let mut candidate = candidate(&config).await;
         let last = story.pop().unwrap();
         for batch in story {
-            candidate.gather(batch, 10).unwrap();
+            candidate.gather(batch).unwrap();
         }
         let text = format!("{last:?}");
-        assert_eq!(candidate.gather(last, 10).unwrap_err().trouble, trouble, "{text}");
+        assert_eq!(candidate.gather(last).unwrap_err().trouble, trouble, "{text}");
     }
 }
 
@@ -124,7 +124,8 @@ async fn what_is_unfit_is_told_apart() {
 async fn what_it_may_send_has_a_bound() {
     let config = config();
     let mut candidate = candidate(&config).await;
-    candidate.gather(begin(Mode::Resume, 7), 10).unwrap();
-    candidate.gather(entries(&[("Tier/a", 11)]), MAX_GATHERED_BYTES - 10).unwrap();
-    assert_eq!(candidate.gather(entries(&[("Tier/b", 12)]), 1).unwrap_err().trouble, Trouble::Unfit);
+    candidate.gather(begin(Mode::Resume, 7)).unwrap();
+    // Small on the wire, large in memory: entries of nothing but a key.
+    let many: Vec<_> = std::iter::repeat_n(("Tier/a", 11), MAX_GATHERED_BYTES / ENTRY_BYTES).collect();
+    assert_eq!(candidate.gather(entries(&many)).unwrap_err().trouble, Trouble::Unfit);
 }
