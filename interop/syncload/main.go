@@ -9,9 +9,15 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 
 	"github.com/sirupsen/logrus"
 )
+
+// Children are started by the main goroutine and die with its thread.
+func init() {
+	runtime.LockOSThread()
+}
 
 func main() {
 	if err := run(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -31,6 +32,8 @@ func startProcess(name, folder string, command *exec.Cmd) (*Process, error) {
 	}
 	defer output.Close()
 	command.Stdout, command.Stderr = output, output
+	// With us, however we go. The kernel counts the death of the thread that started it.
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", name, err)
 	}

@@ -39,6 +39,7 @@ func Measure(scenario Scenario, program, url string) (*Report, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(folder)
+	removeWhenInterrupted(folder)
 	serverFiles, clientFiles, err := certificates(folder)
 	if err != nil {
 		return nil, err

@@ -1,14 +1,15 @@
 //! What the machine must allow for so many clients: file descriptors and ports; and what to raise where it does not.
 
-use std::fs;
+use std::{fs, thread::available_parallelism};
 
 use anyhow::{Result, bail};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::scenario::Scenario;
 
-/// Descriptors that a run needs besides one for each client.
+/// Descriptors that a run needs besides one for each client, and those that the threads of each core need.
 const BESIDES_CLIENTS: u64 = 100;
+const PER_CORE: u64 = 10;
 
 /// Raises what we may raise and fails where that is not enough. `targets` is how many addresses clients connect to.
 pub(crate) fn check(scenario: &Scenario, targets: u32) -> Result<()> {
@@ -20,7 +21,8 @@ pub(crate) fn check(scenario: &Scenario, targets: u32) -> Result<()> {
 
 /// Children inherit the limit, so that typha too can hold all clients.
 fn raise_descriptors(clients: u32) -> Result<()> {
-    let needed = u64::from(clients) + BESIDES_CLIENTS;
+    let cores = available_parallelism().map_or(1, usize::from) as u64;
+    let needed = u64::from(clients) + BESIDES_CLIENTS + PER_CORE * cores;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     if soft >= needed || setrlimit(Resource::RLIMIT_NOFILE, needed, hard.max(needed)).is_ok() {
         return Ok(());
@@ -60,6 +62,6 @@ mod tests {
     #[test]
     fn what_no_limit_allows_is_refused_with_what_to_raise() {
         let error = raise_descriptors(u32::MAX).unwrap_err().to_string();
-        assert!(error.contains("ulimit -n 4294967395"), "{error}");
+        assert!(error.contains("ulimit -n 4294967") && error.contains("LimitNOFILE="), "{error}");
     }
 }

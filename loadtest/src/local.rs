@@ -69,8 +69,8 @@ pub(crate) struct Local {
     meter: Arc<Meter>,
     /// The datastore's; none where its process is not known.
     store_meter: Option<Arc<Meter>>,
-    /// What replicas listed that have ended.
-    listed: Lists,
+    /// What replicas listed that have ended; unknown once one did not tell.
+    listed: Option<Lists>,
     /// Where the store listens.
     pub(crate) store_url: String,
     /// The clients' certificate.
@@ -104,7 +104,7 @@ impl Local {
             folder,
             server_files,
             meter: Arc::default(),
-            listed: Lists::default(),
+            listed: Some(Lists::default()),
             store_meter: store_pid.map(|pid| Arc::new(Meter::of(pid))),
             store_url: format!("http://{address}"),
             client_files,
@@ -152,13 +152,13 @@ impl Local {
         Gauges { server: Some(Arc::clone(&self.meter)), datastore: self.store_meter.clone() }
     }
 
-    /// How often the replicas listed the datastore's state, restarts included.
-    pub(crate) async fn lists(&self) -> Result<Lists> {
-        let mut lists = self.listed;
+    /// How often the replicas listed the datastore's state, restarts included; `None` where one did not tell.
+    pub(crate) async fn lists(&self) -> Option<Lists> {
+        let mut lists = self.listed?;
         for replica in &self.replicas {
-            lists.add(replica.admin_address).await?;
+            lists = lists.with(replica.admin_address).await?;
         }
-        Ok(lists)
+        Some(lists)
     }
 
     /// Where the replicas listen.
@@ -172,7 +172,9 @@ impl Local {
             let replica = &self.replicas[number];
             let command =
                 self.typha_command(&replica.name, replica.address, replica.admin_address, &replica.store_url)?;
-            self.listed.add(replica.admin_address).await?;
+            if let Some(listed) = self.listed {
+                self.listed = listed.with(replica.admin_address).await;
+            }
             let (folder, replica) = (self.folder.path(), &mut self.replicas[number]);
             replica.child.terminate(STOP_LIMIT, |pid| self.meter.ending(pid)).await?;
             self.meter.ended(replica.child.id());

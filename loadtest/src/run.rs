@@ -33,12 +33,14 @@ pub(crate) async fn run(name: &str, scenario: &Scenario, args: &RunArgs, interru
     Ok(Report::new(beginning, scenario, found, floor))
 }
 
-/// The same bytes at the same times to the same number of clients; `None` where the run is not a sending of bytes.
+/// The same bytes at the same times to the same number of clients; `None` where the run is not a sending of bytes, or of
+/// snapshots and updates at once.
 fn floor_of(scenario: &Scenario, found: &Findings) -> Option<floor::Plan> {
     let storms = scenario.phases.contains(&Phase::Storm);
     let frames = match found.writes / u64::from(scenario.transaction) {
         0 if storms => 1,
         0 => return None,
+        _ if storms => return None,
         transactions => transactions,
     };
     // Processes that share a run would measure each other's floors.

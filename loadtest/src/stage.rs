@@ -171,7 +171,7 @@ impl<'a> Stage<'a> {
         let Some(measured) = self.measured.take() else { bail!("no phase began to measure") };
         let measures = measured.end(self).await?;
         let lists = match self.deployment.local() {
-            Ok(local) => Some(local.lists().await?),
+            Ok(local) => local.lists().await,
             Err(_) => None,
         };
         let written = self.written.unwrap_or_default();

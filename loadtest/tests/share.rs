@@ -27,7 +27,6 @@ fn share(fake: &Fake, which: &str, file: &Path) -> Command {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_account_for_all_updates_of_a_run() -> anyhow::Result<()> {
-    // Writes 38 and 40 are the last of their slots, and never come to anybody.
     let fake = Fake::start(Faults { lost: vec![38, 70], ..Faults::default() }).await?;
     let folder = tempfile::tempdir()?;
     let file = |name: &str| folder.path().join(name);

@@ -16,8 +16,9 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
+use nix::sys::statvfs::statvfs;
 use serde_json::{Value, json};
 
 use self::{case::CASES, etcd::Etcd, ours::Ours, peer::Calico};
@@ -26,8 +27,10 @@ use crate::{
     run,
 };
 
-/// Above this many runnable processes per core, the machine is not quiet.
-const QUIET_LOAD_PER_CORE: f64 = 0.5;
+/// Clients of a case, where nothing else is asked for.
+const CLIENTS: u32 = 1000;
+/// Room for what a case writes, and its history.
+const MEMORY_BYTES: u64 = 4 << 30;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -37,11 +40,11 @@ pub(crate) struct Options {
     /// Whom to measure beside us
     #[arg(long, value_enum)]
     peer: Option<Peer>,
-    /// Clients, each with a stream of its own over mutual TLS
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    clients: u32,
-    /// How long writes go on, where there are any [default: what the scenario says]
-    #[arg(long, value_name = "S")]
+    /// Clients of a case, each with a stream of its own over mutual TLS [default: 1000]
+    #[arg(long, value_name = "N", conflicts_with = "growth")]
+    clients: Option<u32>,
+    /// How long a case's writes go on, where there are any [default: what the scenario says]
+    #[arg(long, value_name = "S", conflicts_with = "growth")]
     seconds: Option<f64>,
     /// How often to run all that the targets need; their table has the median, and the worst of what must not happen
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..),
@@ -62,22 +65,25 @@ enum Peer {
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let is_of_cases = options.peer.is_some() || !options.cases.is_empty();
+    if !is_of_cases && (options.clients.is_some() || options.seconds.is_some()) {
+        bail!("the targets say how many clients, and for how long; --clients and --seconds are for a CASE or --peer");
+    }
     needs::provide(&[Need::CCompiler, Need::Etcd, Need::Etcdctl])?;
     let calico = match options.peer {
         Some(Peer::Calico) => Some(Calico::build()?),
         None => None,
     };
     let ours = Ours::build()?;
-    say_whether_quiet()?;
     if options.growth {
         return growth::run(&ours, options);
     }
-    if calico.is_none() && options.cases.is_empty() {
+    if !is_of_cases {
         return targets::run(&ours, options);
     }
     let (mut found, mut all_well) = (Vec::new(), true);
     for case in CASES.iter().filter(|case| options.cases.is_empty() || options.cases.iter().any(|n| n == case.name)) {
-        let etcd = Etcd::start(&scratch())?;
+        let etcd = Etcd::start(&ours, &scratch())?;
         eprintln!("==> {}: Cattail", case.name);
         let mine = ours.measure(case, options, &etcd);
         let theirs = calico.as_ref().map(|calico| {
@@ -108,28 +114,17 @@ fn write(file: &Path, json: &Value) -> Result<()> {
     fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }
 
-fn say_whether_quiet() -> Result<()> {
-    let text = fs::read_to_string("/proc/loadavg").context("/proc/loadavg")?;
-    let load: f64 = text.split(' ').next().unwrap_or_default().parse().context("/proc/loadavg has no number in it")?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
-    println!("{cores} cores, load average {load:.2} before the first run");
-    if load > QUIET_LOAD_PER_CORE * cores {
-        println!("The machine is not quiet: take no figure here at its word.");
-    }
-    println!();
-    Ok(())
-}
-
 /// What one would type to do a run by hand.
 fn shell_line(scenario: &str, options: &[&str]) -> String {
     format!("loadtest run {scenario} --etcd {}", options.join(" "))
 }
 
-/// Where runs keep their files, the datastore's included: in memory where there is such a place, so that no disk is measured.
+/// Where a case's datastore and Calico's side keep their files: in memory where there is room, so that no disk is measured.
+/// loadtest chooses by itself.
 fn scratch() -> PathBuf {
     let memory = Path::new("/dev/shm");
-    let is_usable = fs::metadata(memory).is_ok_and(|found| found.is_dir() && !found.permissions().readonly());
-    if is_usable { memory.to_path_buf() } else { std::env::temp_dir() }
+    let room = statvfs(memory).map_or(0, |memory| memory.blocks_available() * memory.fragment_size());
+    if room >= MEMORY_BYTES { memory.to_path_buf() } else { std::env::temp_dir() }
 }
 
 /// Where a side's report goes before it is read.

@@ -10,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 
-/// A replica that does not answer by then is not asked again: figures of a run do not wait for it.
+/// A replica that does not answer by then is not asked again: a run neither waits for this figure nor fails by it.
 const LIMIT: Duration = Duration::from_secs(5);
 /// More than all metrics of a typha take.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
@@ -26,14 +26,17 @@ pub(crate) struct Lists {
 }
 
 impl Lists {
-    /// Adds what a replica says at its admin address.
-    pub(super) async fn add(&mut self, admin: SocketAddr) -> Result<()> {
-        let text = timeout(LIMIT, metrics(admin)).await;
-        let text = text.ok().context("no answer").flatten().with_context(|| format!("metrics of typha at {admin}"))?;
-        self.lists += read(&text).with_context(|| format!("typha at {admin} has no {METRIC}"))?;
-        self.typhas += 1;
-        Ok(())
+    /// With what a replica says at its admin address; says why where it does not.
+    pub(super) async fn with(self, admin: SocketAddr) -> Option<Self> {
+        let lists = lists(admin).await.inspect_err(|error| eprintln!("  {error:#}; the report has no lists")).ok()?;
+        Some(Self { typhas: self.typhas + 1, lists: self.lists + lists })
     }
+}
+
+async fn lists(admin: SocketAddr) -> Result<u64> {
+    let text = timeout(LIMIT, metrics(admin)).await;
+    let text = text.ok().context("no answer").flatten().with_context(|| format!("metrics of typha at {admin}"))?;
+    read(&text).with_context(|| format!("typha at {admin} has no {METRIC}"))
 }
 
 async fn metrics(admin: SocketAddr) -> Result<String> {
@@ -51,6 +54,14 @@ fn read(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_replica_that_does_not_tell_leaves_the_sum_unknown() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = silent.local_addr().unwrap();
+        drop(silent);
+        assert_eq!(Lists { typhas: 1, lists: 1 }.with(address).await, None);
+    }
 
     #[test]
     fn the_figure_is_found_among_others() {

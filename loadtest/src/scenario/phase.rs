@@ -1,4 +1,4 @@
-//! The phases that scenarios are made of, as their files name them. What each does is in `run`.
+//! The phases that scenarios are made of, as their files name them. What each does is in `stage::phases`.
 
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};

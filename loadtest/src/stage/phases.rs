@@ -32,7 +32,7 @@ pub(super) fn announce(phase: Phase, scenario: &Scenario) -> String {
     match phase {
         Phase::Connect => format!("Connecting {clients} clients, {CONNECTING} at a time ..."),
         Phase::Gather(percent) => format!("Connecting {percent} % of {clients} clients, {CONNECTING} at a time ..."),
-        Phase::Storm => format!("Connecting {clients} clients at once ..."),
+        Phase::Storm => format!("Connecting all of {clients} clients that are not connected yet, at once ..."),
         Phase::Measure => "Measuring from here ...".to_owned(),
         Phase::Write => {
             let what = if scenario.content == Content::Churn { "churn" } else { "network sets" };

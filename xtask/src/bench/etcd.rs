@@ -12,6 +12,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use super::ours::Ours;
 use crate::{needs, run};
 
 /// An etcd on loopback that does not listen by then will not.
@@ -19,28 +20,36 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 /// Between two looks at whether it listens.
 const POLL: Duration = Duration::from_millis(50);
 
-/// A running etcd, with its data in a folder of its own. Dropping it ends it and removes the folder.
+/// A running etcd, with its data in a folder of its own. Both go with us, however we go.
 pub(super) struct Etcd {
     process: Child,
     folder: PathBuf,
+    keeper: Child,
     address: SocketAddr,
 }
 
 impl Etcd {
     /// Starts one, with the flags that the load programs start theirs with.
-    pub(super) fn start(scratch: &Path) -> Result<Self> {
+    pub(super) fn start(ours: &Ours, scratch: &Path) -> Result<Self> {
         let (address, peer) = (free_address()?, free_address()?);
         let folder = scratch.join(format!("cattail-bench-etcd-{}", std::process::id()));
         fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         let log = folder.join("log");
         let (url, peer_url) = (format!("http://{address}"), format!("http://{peer}"));
-        let mut command = Command::new(needs::find("etcd").context("there is no etcd")?);
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]).arg(needs::find("etcd").context("there is no etcd")?);
         command.arg("--data-dir").arg(folder.join("data")).args(["--log-level", "warn", "--name", "bench"]);
         command.args(["--listen-client-urls", &url, "--advertise-client-urls", &url]);
         command.args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url]);
         command.args(["--initial-cluster", &format!("bench={peer_url}")]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&log)?);
-        let mut etcd = Self { process: command.spawn().context("cannot start etcd")?, folder, address };
+        let keeper = ours.keeper(&folder)?;
+        let mut etcd = Self {
+            process: command.spawn().context("cannot start etcd by setpriv (of util-linux)")?,
+            folder,
+            keeper,
+            address,
+        };
         let deadline = Instant::now() + START_LIMIT;
         while TcpStream::connect(address).is_err() {
             if etcd.process.try_wait()?.is_some() || Instant::now() > deadline {
@@ -85,6 +94,8 @@ impl Drop for Etcd {
         // Whatever is gone already is as good.
         let _ = self.process.kill();
         let _ = self.process.wait();
+        let _ = self.keeper.kill();
+        let _ = self.keeper.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }
 }

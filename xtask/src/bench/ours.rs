@@ -3,14 +3,15 @@
 use std::{
     ffi::OsStr,
     fs,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use super::{Options, case::Case, etcd::Etcd, report_file, scratch};
+use super::{CLIENTS, Options, case::Case, etcd::Etcd, report_file};
 use crate::run;
 
 /// Our programs, built as they are shipped.
@@ -25,6 +26,14 @@ impl Ours {
         Ok(Self { loadtest: run::target_dir().join("release/loadtest") })
     }
 
+    /// A process that removes a folder when it is told or we are gone, however we went.
+    pub(super) fn keeper(&self, folder: &Path) -> Result<Child> {
+        let mut keeper = Command::new(&self.loadtest);
+        // The pipe closes when we end. Ctrl-C is not for it.
+        keeper.arg("remove-when-orphaned").arg(folder).stdin(Stdio::piped()).process_group(0);
+        keeper.spawn().with_context(|| format!("cannot start {}", self.loadtest.display()))
+    }
+
     /// Runs a scenario with options; loadtest's report.
     pub(super) fn run(&self, scenario: &str, options: &[&str]) -> Result<Value> {
         let mut loadtest = Command::new(&self.loadtest);
@@ -37,7 +46,7 @@ impl Ours {
         let mut loadtest = Command::new(&self.loadtest);
         loadtest.args(["run", case.scenario, "--datastore", &etcd.address().to_string()]);
         loadtest.args(["--datastore-pid", &etcd.pid().to_string()]);
-        loadtest.args(["--clients", &options.clients.to_string()]);
+        loadtest.args(["--clients", &options.clients.unwrap_or(CLIENTS).to_string()]);
         if let Some(keys) = case.transaction {
             loadtest.args(["--transaction", &keys.to_string()]);
         }
@@ -56,7 +65,7 @@ pub(super) fn report_of(program: &mut Command, file: &Path) -> Result<Value> {
     }
     program.args([OsStr::new("--json"), file.as_os_str()]);
     // What it prints is in the report, which we show beside the other side's.
-    let status = program.env("TMPDIR", scratch()).stdout(Stdio::null()).status();
+    let status = program.stdout(Stdio::null()).status();
     let status = status.with_context(|| format!("cannot start {name}"))?;
     if !status.success() {
         bail!("{name} ended with {status}; what it said is above");

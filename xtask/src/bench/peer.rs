@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::Command};
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::{etcd::Etcd, ours::report_of, report_file};
+use super::{etcd::Etcd, ours::report_of, report_file, scratch};
 use crate::{interop, run};
 
 /// The packages of `interop/` that are built.
@@ -40,6 +40,6 @@ impl Calico {
                 ours["settings"][name].as_f64().with_context(|| format!("our report has no settings.{name}"))?;
             syncload.args([format!("--{name}"), value.to_string()]);
         }
-        report_of(&mut syncload, &report_file("calico"))
+        report_of(syncload.env("TMPDIR", scratch()), &report_file("calico"))
     }
 }

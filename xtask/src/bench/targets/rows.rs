@@ -198,19 +198,3 @@ pub(super) const ROWS: &[Row] = &[
         ],
     },
 ];
-
-/// The runs that rows read from.
-#[cfg(test)]
-pub(super) const RUN_NAMES: &[&str] = &[
-    "single",
-    "transactions",
-    "flood",
-    "storm-100k",
-    "storm-500k",
-    "idle",
-    "state",
-    "reconnect",
-    "reconnect-tls",
-    "stalled",
-    "none-stalled",
-];
