@@ -1,5 +1,8 @@
 //! The client that agents use: every state it hands out is verified, and none is older than the one before.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     future::Future,
     sync::Arc,
