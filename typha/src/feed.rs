@@ -24,7 +24,7 @@ pub use self::{
     doubts::Doubts,
     integrity::Integrity,
 };
-use crate::store::{Relist, Store};
+use crate::store::{ListIsOlder, Relist, Store};
 
 /// What the source's events amount to.
 pub struct Feed {
@@ -36,7 +36,11 @@ pub struct Feed {
     lists: u64,
     /// Whether a list was ever complete. A feed that is cut off later stays so, and its state ages.
     in_sync: bool,
-    /// When the source last proved that the datastore is alive.
+    /// The list that was refused, until one is taken. What the source says meanwhile follows on that, not on what is
+    /// known here: it is ignored, and proves nothing.
+    refused: Option<ListIsOlder>,
+    /// When the source last proved that the state is the datastore's: by a change, by progress, by an answer or by the
+    /// end of a list. A list that begins proves nothing, or one that never ends would keep the state fresh.
     proof_of_life: Option<Instant>,
     /// What the source last complained about, until it proves the datastore alive.
     complaint: Option<Arc<str>>,
@@ -65,6 +69,7 @@ impl Feed {
             relist: None,
             lists: 0,
             in_sync: false,
+            refused: None,
             proof_of_life: None,
             complaint: None,
             auditor: Auditor::default(),
@@ -80,26 +85,27 @@ impl Feed {
 
     /// Takes one event that came at `now`.
     pub fn on(&mut self, event: SourceEvent, now: Instant) -> News {
-        let is_alive = !matches!(event, SourceEvent::Unavailable { .. });
-        let news = match event {
+        match event {
             SourceEvent::Init { datastore_id } => self.on_init(datastore_id),
             SourceEvent::InitItems(items) => self.on_items(&items),
-            SourceEvent::InitDone { revision } => return self.on_init_done(revision, now),
+            SourceEvent::InitDone { revision } => self.on_init_done(revision, now),
+            SourceEvent::Unavailable { reason } => self.on_unavailable(&reason),
+            _ if self.refused.is_some() => News::Freshness,
             SourceEvent::Apply { revision, updates } => {
                 self.store.apply(revision, &updates);
+                self.alive(now);
                 News::Entries
             }
-            SourceEvent::Reread { items, .. } => self.on_reread(&items),
+            SourceEvent::Reread { items, .. } => {
+                self.alive(now);
+                self.on_reread(&items)
+            }
             SourceEvent::Progress { revision } => {
                 self.store.advance(revision);
+                self.alive(now);
                 News::Freshness
             }
-            SourceEvent::Unavailable { reason } => self.on_unavailable(&reason),
-        };
-        if is_alive {
-            self.alive(now);
         }
-        news
     }
 
     /// What there is to publish.
@@ -108,7 +114,7 @@ impl Feed {
             view: Arc::new(self.store.view()),
             in_sync: self.in_sync && self.store.is_whole(),
             proof_of_life: self.proof_of_life,
-            complaint: self.complaint.clone().or_else(|| self.damage()),
+            complaint: self.refusal().or_else(|| self.complaint.clone()).or_else(|| self.damage()),
             integrity: self.integrity(),
             lists: self.lists,
             beat,
@@ -118,7 +124,11 @@ impl Feed {
     fn on_init(&mut self, datastore_id: u64) -> News {
         tracing::info!(datastore_id = format_args!("{datastore_id:x}"), "the datastore lists its state");
         self.lists += 1;
-        self.relist = Some(Relist::start(&self.store, datastore_id));
+        // After a refusal, revisions that both know may mean different things.
+        self.relist = Some(match self.refused {
+            Some(_) => Relist::start_beside(&self.store, datastore_id),
+            None => Relist::start(&self.store, datastore_id),
+        });
         News::Freshness
     }
 
@@ -142,15 +152,16 @@ impl Feed {
                 self.store = store;
                 self.store.renew_after(edition);
                 self.in_sync = true;
+                self.refused = None;
                 self.auditor.start(now);
                 self.alive(now);
                 tracing::info!(revision, keys = self.store.view().keys(), "in sync with the datastore");
                 News::Entries
             }
-            // No proof of life: readiness goes, and the operator reads why.
+            // No proof of life from here on: readiness goes, and the operator reads why.
             Err(error) => {
                 tracing::error!("{error}");
-                self.complaint = Some(error.to_string().into());
+                self.refused = Some(error);
                 News::Freshness
             }
         }
@@ -160,6 +171,11 @@ impl Feed {
     fn on_unavailable(&mut self, reason: &str) -> News {
         self.complaint = Some(reason.into());
         News::Freshness
+    }
+
+    /// Why nothing that the source says is taken.
+    fn refusal(&self) -> Option<Arc<str>> {
+        self.refused.map(|error| error.to_string().into())
     }
 
     fn alive(&mut self, now: Instant) {

@@ -26,7 +26,7 @@ pub use self::{
     audit::{Audit, Damage, End, Slice},
     entry::Entry,
     quarantine::Wanted,
-    relist::Relist,
+    relist::{ListIsOlder, Relist},
     view::{Cursor, View},
 };
 use self::{quarantine::Lost, view::Place};
@@ -152,6 +152,14 @@ impl Store {
         let entry = Arc::new(entry);
         self.account_addition(&entry);
         self.place(entry);
+    }
+
+    /// Takes what is known of a key away, as if it had never been known.
+    fn forget(&mut self, key: &str) {
+        if let Some(entry) = self.view.entries.remove(key) {
+            self.account_removal(&entry);
+            self.view.index.remove(&Place::of(&entry));
+        }
     }
 
     fn place(&mut self, entry: Arc<Entry>) {

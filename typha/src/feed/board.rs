@@ -19,9 +19,9 @@ pub struct Published {
     pub view: Arc<View>,
     /// Whether the view is the datastore's whole state as of its revision.
     pub in_sync: bool,
-    /// When the datastore last proved to be alive.
+    /// When the view last proved to be the datastore's; a list that has not ended proves nothing.
     pub proof_of_life: Option<Instant>,
-    /// What the source last complained about, until it proves the datastore alive.
+    /// Why the source's list is refused, or else what the source last complained about, until the next proof of life.
     pub complaint: Option<Arc<str>>,
     /// What audits of the state in memory found.
     pub integrity: Integrity,

@@ -6,11 +6,14 @@ use bytes::Bytes;
 use model::{Key, Kind, Update, Version, digest::RangeSet};
 
 use super::*;
-use crate::store::damage::flip;
+use crate::store::{Entry, damage::flip};
 
 fn put(name: &str, revision: Version) -> Update {
-    let key = Key::global(Kind::Tier, name);
-    Update { key, value: Some(Bytes::from_static(b"{}")), revision }
+    valued(name, revision, b"{}")
+}
+
+fn valued(name: &str, revision: Version, value: &'static [u8]) -> Update {
+    Update { key: Key::global(Kind::Tier, name), value: Some(Bytes::from_static(value)), revision }
 }
 
 fn list(feed: &mut Feed, revision: Version, items: Vec<Update>, now: Instant) -> News {
@@ -64,12 +67,68 @@ fn a_datastore_that_went_back_is_not_followed_and_not_called_alive() {
     let (mut feed, start) = (Feed::new(), Instant::now());
     list(&mut feed, 9, vec![put("a", 8)], start);
     let later = start + Duration::from_mins(1);
-    feed.on(SourceEvent::Init { datastore_id: 1 }, start);
-    assert_eq!(feed.on(SourceEvent::InitDone { revision: 4 }, later), News::Freshness);
+    assert_eq!(list(&mut feed, 4, vec![put("b", 4)], later), News::Freshness);
+    let is_refused = |feed: &Feed| {
+        let state = feed.state(0);
+        assert_eq!((state.view.revision(), state.view.keys(), state.lists), (9, 1, 2));
+        assert_eq!(state.upstream_age(later), Some(Duration::from_mins(1)));
+        assert!(state.complaint.is_some_and(|complaint| complaint.contains("revision 4")));
+    };
+    is_refused(&feed);
+    // The source goes on from there.
+    for event in [
+        SourceEvent::Progress { revision: 4 },
+        SourceEvent::Apply { revision: 5, updates: vec![put("c", 5)] },
+        SourceEvent::Reread { revision: 5, items: vec![put("c", 5)] },
+        unavailable(),
+        SourceEvent::Apply { revision: 10, updates: vec![put("d", 10)] },
+        SourceEvent::Progress { revision: 11 },
+    ] {
+        assert_eq!(feed.on(event.clone(), later), News::Freshness, "{event:?}");
+        is_refused(&feed);
+    }
+}
+
+#[test]
+fn a_datastore_that_went_back_is_followed_again_from_a_list_that_is_not_older() {
+    let (mut feed, now) = (Feed::new(), Instant::now());
+    list(&mut feed, 9, vec![put("a", 8), put("b", 5)], now);
+    let epoch = feed.state(0).view.epoch();
+    list(&mut feed, 4, vec![put("a", 3)], now);
+    assert_eq!(list(&mut feed, 12, vec![put("a", 3), valued("b", 5, b"[]")], now), News::Entries);
     let state = feed.state(0);
-    assert_eq!((state.view.revision(), state.view.keys(), state.lists), (9, 1, 2));
-    assert_eq!(state.upstream_age(later), Some(Duration::from_mins(1)));
-    assert!(state.complaint.is_some_and(|complaint| complaint.contains("revision 4")));
+    assert_eq!((state.in_sync, state.complaint, state.view.revision()), (true, None, 12));
+    assert_eq!(state.view.get("Tier/a").expect("it is listed").revision(), 3, "what was known never happened");
+    let restored = Entry::new("Tier/b".into(), Some(b"[]"), 5);
+    assert_eq!(state.view.get("Tier/b").expect("it is listed").encoded(), restored.encoded());
+    assert_ne!(state.view.epoch(), epoch, "clients get a snapshot");
+    assert_eq!(feed.on(SourceEvent::Apply { revision: 13, updates: vec![put("c", 13)] }, now), News::Entries);
+
+    list(&mut feed, 4, vec![], now);
+    feed.on(SourceEvent::Init { datastore_id: 2 }, now);
+    feed.on(SourceEvent::InitDone { revision: 1 }, now);
+    let state = feed.state(0);
+    assert_eq!((state.complaint, state.view.datastore_id(), state.view.revision()), (None, 2, 1));
+}
+
+#[test]
+fn lists_that_begin_and_never_end_prove_nothing() {
+    let (mut feed, start) = (Feed::new(), Instant::now());
+    let at = |seconds| start + Duration::from_secs(seconds);
+    feed.on(SourceEvent::Init { datastore_id: 1 }, start);
+    feed.on(SourceEvent::InitItems(vec![put("a", 1)]), at(20));
+    assert_eq!(feed.state(0).upstream_age(at(20)), None, "there is nothing yet whose age could be told");
+    feed.on(SourceEvent::InitDone { revision: 3 }, at(21));
+    assert_eq!(feed.state(0).upstream_age(at(21)), Some(Duration::ZERO));
+    for seconds in 22..60 {
+        feed.on(unavailable(), at(seconds));
+        feed.on(SourceEvent::Init { datastore_id: 1 }, at(seconds));
+        feed.on(SourceEvent::InitItems(vec![put("a", 1)]), at(seconds));
+        assert_eq!(feed.state(0).upstream_age(at(seconds)), Some(Duration::from_secs(seconds - 21)));
+        assert_eq!(feed.state(0).complaint.as_deref(), Some("connection refused"));
+    }
+    feed.on(SourceEvent::InitDone { revision: 4 }, at(60));
+    assert_eq!((feed.state(0).upstream_age(at(60)), feed.state(0).complaint), (Some(Duration::ZERO), None));
 }
 
 #[test]

@@ -10,19 +10,36 @@ use super::{Damage, Entry, Store};
 /// in force, and a list that breaks off is dropped with what it brought.
 pub struct Relist {
     store: Store,
+    /// What readers know already: an older list would take them back.
+    at_least: Version,
     /// The keys that were listed.
     marked: HashSet<Arc<str>>,
     /// Whether entries were put away since the list began.
     has_lost: bool,
+    /// Whether a key was listed as it was before a change that was known.
+    took_back: bool,
 }
 
 impl Relist {
     /// Starts over `store`, or beside it where the list is of another datastore.
     pub fn start(store: &Store, datastore_id: u64) -> Self {
+        let mut relist = Self::start_beside(store, datastore_id);
+        if store.datastore_id() == datastore_id {
+            relist.store = store.clone();
+        }
+        relist
+    }
+
+    /// Starts beside `store` even where the list is of the same datastore: what is known of it cannot be believed.
+    pub fn start_beside(store: &Store, datastore_id: u64) -> Self {
         let is_same = store.datastore_id() == datastore_id;
-        let anew = || Store::new(datastore_id, store.epoch() + 1).bounded(store.tombstone_allowance_bytes);
-        let store = if is_same { store.clone() } else { anew() };
-        Self { store, marked: HashSet::new(), has_lost: false }
+        Self {
+            store: Store::new(datastore_id, store.epoch() + 1).bounded(store.tombstone_allowance_bytes),
+            at_least: if is_same { store.revision() } else { 0 },
+            marked: HashSet::new(),
+            has_lost: false,
+            took_back: false,
+        }
     }
 
     /// Takes a part of the list. A key whose listed revision is known keeps its place in the index.
@@ -37,8 +54,19 @@ impl Relist {
 
     fn mark(&mut self, item: &Update) {
         let key = item.key.to_string();
-        let known = self.store.view.entries.get(key.as_str()).map(|entry| Arc::clone(entry.key()));
-        self.marked.insert(known.unwrap_or_else(|| key.into()));
+        let known = self.store.view.entries.get(key.as_str()).cloned();
+        if known.as_ref().is_some_and(|known| known.revision() > item.revision) {
+            self.take_back(&key, item);
+        }
+        self.marked.insert(known.map_or_else(|| key.into(), |known| Arc::clone(known.key())));
+    }
+
+    /// A backup was restored and its revision raised above what it had reached: its keys keep their old revisions, and
+    /// the changes after it that are known here never happened.
+    fn take_back(&mut self, key: &str, item: &Update) {
+        self.took_back = true;
+        self.store.forget(key);
+        self.store.write(item);
     }
 
     /// Damage was found in the state that the list started from.
@@ -50,13 +78,16 @@ impl Relist {
     /// The list is complete as of `revision`: what was not listed does not exist. The result is the store to go on
     /// with.
     pub fn finish(mut self, revision: Version) -> Result<Store, ListIsOlder> {
-        let current = self.store.revision();
-        if revision < current {
-            return Err(ListIsOlder { revision, current });
+        if revision < self.at_least {
+            return Err(ListIsOlder { revision, current: self.at_least });
         }
         self.sweep(revision);
         // What a list brought before its store lost something, only another list can bring again.
         let is_list_needed = self.has_lost && self.store.is_list_needed();
+        if self.took_back {
+            tracing::warn!(revision, "the datastore was restored from a backup; all clients get a snapshot");
+            self.store.view.epoch += 1;
+        }
         let Self { store, marked, .. } = &mut self;
         store.bury_lost(revision, is_list_needed, |key| marked.contains(key));
         // What happened between the last commit and the list is known only by its result: digests in between are not.

@@ -186,6 +186,21 @@ fn a_list_that_is_older_changes_nothing() {
 }
 
 #[test]
+fn a_backup_whose_revision_was_raised_replaces_what_happened_after_it() {
+    let mut store = Store::new(DATASTORE, 0);
+    store.apply(3, &[update(1, Some(1), 3), update(2, Some(1), 3), update(3, Some(1), 3)]);
+    // The backup is made here.
+    store.apply(5, &[update(1, Some(9), 5), update(2, None, 5), update(4, Some(9), 5)]);
+    let mut relist = Relist::start(&store, DATASTORE);
+    relist.items(&[update(1, Some(1), 3), update(2, Some(1), 3), update(3, Some(1), 3)]);
+    let view = relist.finish(1000).expect("a newer list").view();
+    let held = advance(&State::new(), &view, 0, view.revision());
+    let expected: State = (1..=3).map(|number| (key(number).to_string(), (Bytes::from(vec![1]), 3))).collect();
+    assert_eq!((&held, view.keys(), view.digest()), (&expected, 3, digest(&expected)));
+    assert_ne!(view.epoch(), store.view().epoch(), "readers cannot go on");
+}
+
+#[test]
 fn another_datastore_is_another_line_of_history() {
     let mut store = Store::new(DATASTORE, 0);
     store.apply(5, &[update(1, Some(1), 5)]);
