@@ -14,7 +14,7 @@ mod recent;
 mod tests;
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError, TryLockError,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -104,23 +104,39 @@ impl Batches {
     /// The next message on the way to `view`. Who is there already gets a bare checkpoint.
     pub fn next(&self, view: &View, wanted: &Wanted) -> Batch {
         recent::find(self.id, view, wanted).unwrap_or_else(|| {
-            let batch = self.shared(view, wanted);
+            let batch = self.shared(view, wanted, || make(view, wanted, self.message_bytes));
             recent::remember(self.id, view, wanted, &batch);
             batch
         })
     }
 
     /// What was made for any session, or else is made now.
-    fn shared(&self, view: &View, wanted: &Wanted) -> Batch {
+    fn shared(&self, view: &View, wanted: &Wanted, make: impl FnOnce() -> Batch) -> Batch {
         // Made under the lock: whoever else wants it waits for it instead of making it too.
+        if wanted.ranges.is_none() {
+            return self.get_or_make(view, wanted, make);
+        }
+        // A repair looks through all of the index for what hardly anybody else wants: nobody waits for that.
+        self.get(view, wanted).unwrap_or_else(|| {
+            let batch = make();
+            self.get_or_make(view, wanted, || batch)
+        })
+    }
+
+    fn get(&self, view: &View, wanted: &Wanted) -> Option<Batch> {
         match wanted.encoding {
-            Encoding::Identity => {
-                locked(&self.identity).get_or_make(view, wanted, || make(view, wanted, self.message_bytes))
-            }
+            Encoding::Identity => locked(&self.identity).get(view, wanted),
+            Encoding::Zstd => locked(&self.zstd).cache.get(view, wanted),
+        }
+    }
+
+    fn get_or_make(&self, view: &View, wanted: &Wanted, make: impl FnOnce() -> Batch) -> Batch {
+        match wanted.encoding {
+            Encoding::Identity => locked(&self.identity).get_or_make(view, wanted, make),
             Encoding::Zstd => {
                 let Zstd { cache, compression } = &mut *locked(&self.zstd);
                 cache.get_or_make(view, wanted, || {
-                    let Batch { bytes, next } = make(view, wanted, self.message_bytes);
+                    let Batch { bytes, next } = make();
                     Batch { bytes: compression.compress(bytes), next }
                 })
             }
@@ -134,10 +150,15 @@ impl Batches {
         Arc::clone(snapshot.insert(recent.unwrap_or_else(|| Arc::clone(latest))))
     }
 
-    /// Time has passed (5 s): lets go of what was made long ago.
+    /// Time has passed (5 s): lets go of what was made long ago. The writer, whose beat it is, does not wait for sessions:
+    /// what they are busy with keeps its batches for a beat longer.
     pub fn beat(&self) {
-        locked(&self.identity).beat();
-        locked(&self.zstd).cache.beat();
+        if let Some(mut identity) = free(&self.identity) {
+            identity.beat();
+        }
+        if let Some(mut zstd) = free(&self.zstd) {
+            zstd.cache.beat();
+        }
     }
 
     /// Lets go of a snapshot that is no longer recent, so that it does not keep old entries in memory.
@@ -150,6 +171,15 @@ impl Batches {
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is cached is right whatever its holder was doing.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The same if nobody holds it.
+fn free<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 fn is_recent(snapshot: &View, latest: &View) -> bool {

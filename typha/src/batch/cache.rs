@@ -58,15 +58,19 @@ impl Cache {
 
     /// What was made already, or else is made now.
     pub(super) fn get_or_make(&mut self, view: &View, wanted: &Wanted, make: impl FnOnce() -> Batch) -> Batch {
-        let more = Range::of(view, wanted, End::More);
-        let last = Range::of(view, wanted, End::Last(wanted.checkpoint_age_ms));
-        if let Some(batch) = self.made.get(&last).or_else(|| self.made.get(&more)) {
-            return batch.clone();
-        }
-        let batch = make();
-        let is_last = batch.next.covers(view.revision());
-        self.keep(if is_last { last } else { more }, &batch);
-        batch
+        self.get(view, wanted).unwrap_or_else(|| {
+            let batch = make();
+            let is_last = batch.next.covers(view.revision());
+            let end = if is_last { End::Last(wanted.checkpoint_age_ms) } else { End::More };
+            self.keep(Range::of(view, wanted, end), &batch);
+            batch
+        })
+    }
+
+    /// What was made already.
+    pub(super) fn get(&self, view: &View, wanted: &Wanted) -> Option<Batch> {
+        let made = |end| self.made.get(&Range::of(view, wanted, end)).cloned();
+        made(End::Last(wanted.checkpoint_age_ms)).or_else(|| made(End::More))
     }
 
     fn keep(&mut self, range: Range, batch: &Batch) {

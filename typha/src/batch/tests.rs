@@ -143,6 +143,32 @@ fn what_was_made_long_ago_is_let_go() {
 }
 
 #[test]
+fn a_beat_waits_for_nobody_who_makes_a_batch() {
+    let (view, batches) = (store(10, b"value").view(), Batches::default());
+    batches.next(&view, &wanted(0));
+    let (identity, zstd) = (locked(&batches.identity), locked(&batches.zstd));
+    batches.beat();
+    drop((identity, zstd));
+    batches.beat();
+}
+
+#[test]
+fn nobody_waits_while_a_repair_is_made() {
+    let (view, batches) = (store(50, b"value").view(), Batches::default());
+    for encoding in [Encoding::Identity, Encoding::Zstd] {
+        let wanted = Wanted { ranges: Some((0..100).collect()), encoding, ..wanted(0) };
+        let is_free = || free(&batches.identity).is_some() && free(&batches.zstd).is_some();
+        let make = || {
+            assert!(is_free());
+            make(&view, &wanted, MESSAGE_BYTES)
+        };
+        let batch = batches.shared(&view, &wanted, make);
+        let again = batches.shared(&view, &wanted, || unreachable!("it is kept"));
+        assert_eq!(again.bytes.as_ptr(), batch.bytes.as_ptr());
+    }
+}
+
+#[test]
 fn a_compressed_message_is_made_once_and_holds_the_same() {
     let (view, batches) = (store(200, b"a value that looks like all the others").view(), Batches::default());
     let (plain, packed) = (batches.next(&view, &wanted(0)), batches.next(&view, &zstd(0)));
