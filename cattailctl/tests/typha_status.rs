@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use typha::{
     Config, Limits, MemorySource, Server,
-    clients::{Registration, Report},
+    clients::{Point, Registration, Report},
 };
 
 /// Within this a dead replica is named, the start of the program included.
@@ -86,7 +86,7 @@ impl Replica {
         let address = ([127, 0, 0, 1], 1).into();
         self.nodes.push(self.server.clients().register(name, "test", address));
         let report = Report { applied_revision, applied_at_unix_ms: 0, failures: Vec::new() };
-        assert!(self.server.clients().report(name, report));
+        assert!(self.server.clients().report(name, report, Point::latest(&self.server.board().load().view)));
         self
     }
 }
@@ -140,7 +140,7 @@ fn the_ten_worst_are_named_and_whether_they_read() {
     for number in 0..12 {
         a = a.node(&format!("node-{number:02}"), 6);
     }
-    a.nodes[7].sent(1, 7, Instant::now());
+    a.nodes[7].sent(1, Point::latest(&a.server.board().load().view), Instant::now());
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let said = said(&status(&[&a.url], &[]));

@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use self::certificates::{Certificate, certificates};
 use crate::{
     admission::AdmissionStatus,
-    clients::{Acks, ClientStatus},
+    clients::{Acks, ClientStatus, Point},
     readiness::Gate,
     server::Shared,
 };
@@ -91,7 +91,7 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
 }
 
 async fn clients(State(shared): State<Arc<Shared>>) -> Json<Vec<ClientStatus>> {
-    Json(shared.clients.list(shared.board.load().view.last_change(), Instant::now()))
+    Json(shared.clients.list(Point::last_change(&shared.board.load().view), Instant::now()))
 }
 
 async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
@@ -112,7 +112,7 @@ async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
         gates: look.gates,
         certificates: certificates(&shared.tls, SystemTime::now()),
         complaint: latest.complaint.as_deref().map(str::to_owned),
-        acks: shared.clients.acks(latest.view.last_change(), now),
+        acks: shared.clients.acks(Point::last_change(&latest.view), now),
         admission: shared.admission.status(),
     })
 }

@@ -2,6 +2,7 @@
 
 mod history;
 mod lag;
+mod point;
 mod report;
 mod status;
 
@@ -19,13 +20,13 @@ use std::{
 };
 
 use dashmap::{DashMap, mapref::entry::Entry};
-use model::Version;
 use proto::sync::v1::begin::Mode;
 use tokio::time::{MissedTickBehavior, interval};
 
 use self::history::History;
 pub use self::{
     lag::Lag,
+    point::Point,
     report::{Failure, Report},
     status::{Acks, ClientStatus, Totals},
 };
@@ -69,7 +70,11 @@ struct Client {
     /// When something was handed out after which the client has not asked for more yet, in milliseconds since it
     /// connected, counted from 1; 0 where it waits for news.
     unread_since_ms: AtomicU64,
-    report: Mutex<Option<Report>>,
+    /// The datastore that its state is of: by what it said when it subscribed, and then by what was handed out. 0 where
+    /// that is not known.
+    held_datastore_id: AtomicU64,
+    /// The last one, and the datastore that it is about.
+    report: Mutex<Option<(u64, Report)>>,
 }
 
 impl Clients {
@@ -84,18 +89,26 @@ impl Clients {
             connected_at_unix_ms: now_unix_ms(),
             position: AtomicU64::new(0),
             unread_since_ms: AtomicU64::new(0),
+            held_datastore_id: AtomicU64::new(0),
             report: Mutex::new(None),
         });
         self.by_node.insert(Arc::clone(&client.node), Arc::clone(&client));
         Registration { clients: Arc::clone(self), client }
     }
 
-    /// Takes what a node reports; `false` where it has no stream here. Its client has just moved to another replica,
-    /// or its stream is about to begin.
+    /// Takes what a node reports, when the datastore is at `latest`; `false` where it has no stream here. Its client has
+    /// just moved to another replica, or its stream is about to begin.
+    ///
+    /// It is about the datastore that the node's state is of: one that was replaced may be enforced until a snapshot of
+    /// the next one has come.
     #[must_use]
-    pub fn report(&self, node: &str, report: Report) -> bool {
+    pub fn report(&self, node: &str, report: Report, latest: Point) -> bool {
         let Some(client) = self.by_node.get(node).map(|client| Arc::clone(&client)) else { return false };
-        *client.report() = Some(report);
+        let datastore_id = match client.held_datastore_id.load(Ordering::Relaxed) {
+            0 => latest.datastore_id,
+            held => held,
+        };
+        *client.last_report() = Some((datastore_id, report));
         true
     }
 
@@ -125,36 +138,38 @@ impl Clients {
         }
     }
 
-    /// Every client, ordered by node, when the last change is that of `revision`.
-    pub fn list(&self, revision: Version, now: Instant) -> Vec<ClientStatus> {
-        let history = self.noted(revision, now);
-        let mut list: Vec<_> = self.by_node.iter().map(|client| client.status(revision, &history, now)).collect();
+    /// Every client, ordered by node, when the last change is this one.
+    pub fn list(&self, last_change: Point, now: Instant) -> Vec<ClientStatus> {
+        let history = self.noted(last_change, now);
+        let mut list: Vec<_> = self.by_node.iter().map(|client| client.status(last_change, &history, now)).collect();
         list.sort_by(|a, b| a.lag.node.cmp(&b.lag.node));
         list
     }
 
-    /// How far a revision is enforced.
-    pub fn acks(&self, revision: Version, now: Instant) -> Acks {
-        let history = self.noted(revision, now);
+    /// How far the last change is enforced.
+    pub fn acks(&self, last_change: Point, now: Instant) -> Acks {
+        let history = self.noted(last_change, now);
+        let Point { datastore_id, revision } = last_change;
         let mut acks = Acks { revision, applied: 0, clients: 0, failing: 0, stalled: 0, lagging: Vec::new() };
         let mut lagging: Vec<(Duration, Arc<Client>)> = Vec::new();
         for client in &self.by_node {
             acks.clients += 1;
-            acks.failing += usize::from(client.report().as_ref().is_some_and(|report| !report.failures.is_empty()));
+            acks.failing +=
+                usize::from(client.report(datastore_id, |report| !report.failures.is_empty()) == Some(true));
             acks.stalled += usize::from(client.stalled(now).is_some());
-            match client.behind(revision, &history, now) {
+            match client.behind(last_change, &history, now) {
                 Some(behind) => lagging.push((behind, Arc::clone(&client))),
                 None => acks.applied += 1,
             }
         }
         lagging.sort_by(|(a_behind, a), (b_behind, b)| b_behind.cmp(a_behind).then_with(|| a.node.cmp(&b.node)));
         acks.lagging =
-            lagging.iter().take(LAGGING_NAMED).map(|(_, client)| client.lag(revision, &history, now)).collect();
+            lagging.iter().take(LAGGING_NAMED).map(|(_, client)| client.lag(last_change, &history, now)).collect();
         acks
     }
 
-    /// Notes for ever what `last_change` says that the revision of the last change is.
-    pub(crate) async fn keep_noting(self: Arc<Self>, last_change: impl Fn() -> Version) {
+    /// Notes for ever what `last_change` says.
+    pub(crate) async fn keep_noting(self: Arc<Self>, last_change: impl Fn() -> Point) {
         let mut looks = interval(NOTE_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -163,23 +178,28 @@ impl Clients {
         }
     }
 
-    fn noted(&self, revision: Version, now: Instant) -> MutexGuard<'_, History> {
+    fn noted(&self, last_change: Point, now: Instant) -> MutexGuard<'_, History> {
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        history.note(revision, now);
+        history.note(last_change, now);
         history
     }
 }
 
 impl Client {
-    fn report(&self) -> MutexGuard<'_, Option<Report>> {
+    /// Of what it reported last, if that is about this datastore.
+    fn report<T>(&self, datastore_id: u64, read: impl FnOnce(&Report) -> T) -> Option<T> {
+        self.last_report().as_ref().filter(|(about, _)| *about == datastore_id).map(|(_, report)| read(report))
+    }
+
+    fn last_report(&self) -> MutexGuard<'_, Option<(u64, Report)>> {
         // A report is replaced as a whole, so it is right whatever its writer was doing.
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn status(&self, revision: Version, history: &History, now: Instant) -> ClientStatus {
-        let report = self.report().clone();
+    fn status(&self, last_change: Point, history: &History, now: Instant) -> ClientStatus {
+        let report = self.report(last_change.datastore_id, Report::clone);
         ClientStatus {
-            lag: self.lag(revision, history, now),
+            lag: self.lag(last_change, history, now),
             address: self.address,
             version: self.version.clone(),
             connected_at_unix_ms: self.connected_at_unix_ms,
@@ -198,6 +218,11 @@ pub struct Registration {
 }
 
 impl Registration {
+    /// The client said of which datastore its state is.
+    pub fn holds(&self, datastore_id: u64) {
+        self.client.held_datastore_id.store(datastore_id, Ordering::Relaxed);
+    }
+
     /// The client was told what it gets.
     pub fn began(&self, mode: Mode, bytes: usize, now: Instant) {
         let (count, what) = match mode {
@@ -207,14 +232,17 @@ impl Registration {
         };
         count.fetch_add(1, Ordering::Relaxed);
         tracing::info!(client = %self, "{what}");
-        self.sent(bytes, 0, now);
+        self.sent(bytes, Point::default(), now);
     }
 
-    /// Something was handed out to the client, which is now at `position`.
-    pub fn sent(&self, bytes: usize, position: Version, now: Instant) {
+    /// Something was handed out to the client, which is now at `position`; at revision 0 where it is between two.
+    pub fn sent(&self, bytes: usize, position: Point, now: Instant) {
         self.clients.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         self.clients.messages.fetch_add(1, Ordering::Relaxed);
-        self.client.position.store(position, Ordering::Relaxed);
+        self.client.position.store(position.revision, Ordering::Relaxed);
+        if position.revision > 0 {
+            self.holds(position.datastore_id);
+        }
         let since_ms = now.saturating_duration_since(self.client.connected_at).as_millis() as u64 + 1;
         self.client.unread_since_ms.store(since_ms, Ordering::Relaxed);
     }

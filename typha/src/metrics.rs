@@ -24,7 +24,13 @@ use prometheus_client::{
 };
 
 use self::{admission::AdmissionSizes, readiness::Soundness};
-use crate::{admission::Admission, clients::Clients, feed::Board, pulses::Pulses, readiness::Readiness};
+use crate::{
+    admission::Admission,
+    clients::{Clients, Point},
+    feed::Board,
+    pulses::Pulses,
+    readiness::Readiness,
+};
 
 /// The metrics of a server.
 pub(crate) struct Metrics {
@@ -146,7 +152,7 @@ impl Collector for Sizes {
         let latest = self.board.load();
         let view = &latest.view;
         let now = Instant::now();
-        let acks = self.clients.acks(view.last_change(), now);
+        let acks = self.clients.acks(Point::last_change(view), now);
         let worst_ms = acks.lagging.first().map_or(0, |lag| lag.behind_ms);
         let age_seconds = latest.upstream_age(now).map_or(f64::NAN, |age| age.as_secs_f64());
         let mut gauge = |name: &str, help: &str, value: f64| {

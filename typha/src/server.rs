@@ -39,7 +39,7 @@ use crate::{
     admission::Admission,
     balance::Balance,
     batch::Batches,
-    clients::Clients,
+    clients::{Clients, Point},
     feed::{Board, Doubts, EVENTS, QUESTIONS, Writer},
     journeys::Journeys,
     metrics::Metrics,
@@ -166,7 +166,7 @@ impl Server {
         tasks.spawn(named("the datastore's adapter", source.run(events_tx, questions_rx)));
         tasks.spawn(named("the writer", writer.run(events_rx, questions_tx, shared.pulses.part("writer"))));
         let noted = Arc::clone(&shared.board);
-        let noting = Arc::clone(&shared.clients).keep_noting(move || noted.look().view.last_change());
+        let noting = Arc::clone(&shared.clients).keep_noting(move || Point::last_change(&noted.look().view));
         tasks.spawn(named("the clients' watch", noting));
         tasks.spawn(named("the readiness's watch", Arc::clone(&shared.readiness).keep_looking()));
         let certificates = certificates::follow(Arc::clone(&tls), shared.config.limits.certificates_every);

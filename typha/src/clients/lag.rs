@@ -5,10 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use model::Version;
 use serde::Serialize;
 
-use super::{Client, history::History};
+use super::{Client, Point, history::History};
 
 /// A client that has not asked for more for this long after something was handed out to it does not read. It is far
 /// more than a slow line needs for a message, and clients that read ask at once.
@@ -28,24 +27,26 @@ pub struct Lag {
 }
 
 impl Client {
-    pub(super) fn lag(&self, revision: Version, history: &History, now: Instant) -> Lag {
-        let applied = self.report().as_ref().map(|report| report.applied_revision);
+    pub(super) fn lag(&self, last_change: Point, history: &History, now: Instant) -> Lag {
+        let applied = self.report(last_change.datastore_id, |report| report.applied_revision);
         Lag {
             node: Arc::clone(&self.node),
-            behind_revisions: applied.map(|applied| revision.saturating_sub(applied)),
-            behind_ms: self.behind(revision, history, now).map_or(0, |behind| behind.as_millis() as u64),
+            behind_revisions: applied.map(|applied| last_change.revision.saturating_sub(applied)),
+            behind_ms: self.behind(last_change, history, now).map_or(0, |behind| behind.as_millis() as u64),
             stalled_ms: self.stalled(now).map(|stalled| stalled.as_millis() as u64),
         }
     }
 
     /// For how long it has lacked a change; none where it enforces the last one. A client that has never reported is new
-    /// here, whatever it enforces.
-    pub(super) fn behind(&self, revision: Version, history: &History, now: Instant) -> Option<Duration> {
-        let applied = self.report().as_ref().map(|report| report.applied_revision);
-        if applied.unwrap_or_default() >= revision {
+    /// here, or the datastore is, whatever it enforces.
+    pub(super) fn behind(&self, last_change: Point, history: &History, now: Instant) -> Option<Duration> {
+        let applied = self.report(last_change.datastore_id, |report| report.applied_revision);
+        if applied.unwrap_or_default() >= last_change.revision {
             return None;
         }
-        let since = applied.map_or(Some(self.connected_at), |applied| history.followed_at(applied));
+        let new_since =
+            history.replaced_at().map_or(self.connected_at, |replaced_at| replaced_at.max(self.connected_at));
+        let since = applied.map_or(Some(new_since), |applied| history.followed_at(applied));
         Some(since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since)))
     }
 

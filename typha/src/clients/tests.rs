@@ -1,9 +1,16 @@
 //! The list of clients follows their streams, whatever the order in which they come and go.
 
+use model::Version;
+
 use super::*;
 
 fn address(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+/// A revision of the datastore that most tests are about.
+fn point(revision: Version) -> Point {
+    Point { datastore_id: 7, revision }
 }
 
 fn report(applied_revision: Version, failures: usize) -> Report {
@@ -15,8 +22,8 @@ fn report(applied_revision: Version, failures: usize) -> Report {
 fn a_client_is_listed_while_its_stream_lives() {
     let (clients, now) = (Arc::new(Clients::default()), Instant::now());
     let stream = clients.register("node-1", "1.0", address(1));
-    stream.sent(100, 7, now);
-    let list = clients.list(7, now);
+    stream.sent(100, point(7), now);
+    let list = clients.list(point(7), now);
     assert_eq!((list.len(), &*list[0].lag.node, list[0].position_revision), (1, "node-1", 7));
     stream.began(proto::sync::v1::begin::Mode::Snapshot, 5, now);
     let totals = Totals { bytes: 105, messages: 2, snapshots: 1, resumes: 0, repairs: 0 };
@@ -31,7 +38,7 @@ fn the_newest_stream_of_a_node_stays_when_an_older_one_ends() {
     let old = clients.register("node-1", "1.0", address(1));
     let _new = clients.register("node-1", "1.0", address(2));
     drop(old);
-    assert_eq!(clients.list(0, Instant::now())[0].address, address(2));
+    assert_eq!(clients.list(point(0), Instant::now())[0].address, address(2));
 }
 
 #[test]
@@ -39,15 +46,15 @@ fn reports_add_up() {
     let (clients, now) = (Arc::new(Clients::default()), Instant::now());
     let _streams: Vec<_> = (0..20).map(|n| clients.register(&format!("node-{n:02}"), "1.0", address(n))).collect();
     for n in 0..5 {
-        assert!(clients.report(&format!("node-{n:02}"), report(9, 0)));
+        assert!(clients.report(&format!("node-{n:02}"), report(9, 0), point(9)));
     }
-    assert!(clients.report("node-05", report(8, 2)));
-    assert!(!clients.report("stranger", report(9, 0)));
-    let acks = clients.acks(9, now);
+    assert!(clients.report("node-05", report(8, 2), point(9)));
+    assert!(!clients.report("stranger", report(9, 0), point(9)));
+    let acks = clients.acks(point(9), now);
     assert_eq!((acks.applied, acks.clients, acks.failing), (5, 20, 1));
     assert_eq!(acks.lagging.len(), LAGGING_NAMED);
-    assert_eq!(clients.acks(8, now).applied, 6);
-    assert_eq!(clients.list(9, now)[5].failures.len(), 2);
+    assert_eq!(clients.acks(point(8), now).applied, 6);
+    assert_eq!(clients.list(point(9), now)[5].failures.len(), 2);
 }
 
 #[test]
@@ -56,7 +63,7 @@ fn those_that_lag_most_are_named_with_how_far_and_why() {
     let streams: Vec<_> = (0..20).map(|n| clients.register(&format!("node-{n:02}"), "1.0", address(n))).collect();
     let after = |seconds| start + Duration::from_secs(seconds);
     for (revision, seconds) in [(5, 10), (7, 20), (9, 30)] {
-        drop(clients.noted(revision, after(seconds)));
+        drop(clients.noted(point(revision), after(seconds)));
     }
     for n in 0..19 {
         // Most of them have lacked the last change for 3 s, one the last two, one all three.
@@ -65,14 +72,14 @@ fn those_that_lag_most_are_named_with_how_far_and_why() {
             3 => 6,
             _ => 8,
         };
-        assert!(clients.report(&format!("node-{n:02}"), report(applied, 0)));
+        assert!(clients.report(&format!("node-{n:02}"), report(applied, 0), point(9)));
     }
-    streams[12].sent(100, 5, after(25));
-    streams[3].sent(100, 9, after(20));
+    streams[12].sent(100, point(5), after(25));
+    streams[3].sent(100, point(9), after(20));
     streams[3].took_all();
-    streams[4].sent(100, 9, after(32));
+    streams[4].sent(100, point(9), after(32));
 
-    let acks = clients.acks(9, after(33));
+    let acks = clients.acks(point(9), after(33));
     assert_eq!((acks.applied, acks.stalled), (0, 1));
     let lag = |n| Lag { node: format!("node-{n:02}").into(), behind_revisions: None, behind_ms: 0, stalled_ms: None };
     // It has never reported, and is listed since it is here.
@@ -86,6 +93,52 @@ fn those_that_lag_most_are_named_with_how_far_and_why() {
     assert_eq!(acks.lagging[3], Lag { behind_revisions: Some(1), behind_ms: 3_000, ..lag(0) });
     assert_eq!(acks.lagging.len(), LAGGING_NAMED);
 
-    assert!(clients.report("node-03", report(9, 0)));
-    assert_eq!(clients.list(9, after(33))[3].lag, Lag { behind_revisions: Some(0), ..lag(3) });
+    assert!(clients.report("node-03", report(9, 0), point(9)));
+    assert_eq!(clients.list(point(9), after(33))[3].lag, Lag { behind_revisions: Some(0), ..lag(3) });
+}
+
+#[test]
+fn what_was_reported_of_another_datastore_does_not_count() {
+    let (clients, start) = (Arc::new(Clients::default()), Instant::now());
+    let after = |seconds| start + Duration::from_secs(seconds);
+    let streams = ["slow", "quick"].map(|node| clients.register(node, "1.0", address(1)));
+    for stream in &streams {
+        stream.sent(100, point(1000), after(1));
+    }
+    assert!(
+        clients.report("slow", report(1000, 1), point(1000)) && clients.report("quick", report(1000, 1), point(1000))
+    );
+    let acks = clients.acks(point(1000), after(1));
+    assert_eq!((acks.applied, acks.failing), (2, 2));
+
+    let replaced = Point { datastore_id: 8, revision: 3 };
+    let acks = clients.acks(replaced, after(100));
+    assert_eq!((acks.applied, acks.failing, acks.lagging.len()), (0, 0, 2), "{acks:?}");
+    assert!(acks.lagging.iter().all(|lag| (lag.behind_revisions, lag.behind_ms) == (None, 0)), "{:?}", acks.lagging);
+
+    // One has the new state and reports that. The other one is still being sent it, and says again what it enforces.
+    streams[1].sent(100, replaced, after(101));
+    streams[0].sent(100, Point { revision: 0, ..replaced }, after(101));
+    assert!(clients.report("quick", report(3, 0), replaced) && clients.report("slow", report(1000, 0), replaced));
+    let acks = clients.acks(replaced, after(103));
+    assert_eq!((acks.applied, acks.lagging.len()), (1, 1), "{acks:?}");
+    assert_eq!((&*acks.lagging[0].node, acks.lagging[0].behind_ms), ("slow", 3000));
+    let list = clients.list(replaced, after(103));
+    assert_eq!(list.iter().map(|client| client.applied_revision).collect::<Vec<_>>(), [Some(3), None]);
+
+    let later = Point { revision: 4, ..replaced };
+    assert_eq!(
+        clients.acks(later, after(105)).lagging[1].behind_revisions,
+        Some(1),
+        "one that follows lags by what it lacks"
+    );
+}
+
+#[test]
+fn a_client_that_comes_from_another_datastore_reports_of_that_one() {
+    let (clients, now) = (Arc::new(Clients::default()), Instant::now());
+    let streams = ["old", "new"].map(|node| clients.register(node, "1.0", address(1)));
+    streams[0].holds(6);
+    assert!(clients.report("old", report(9, 0), point(9)) && clients.report("new", report(9, 0), point(9)));
+    assert_eq!(clients.acks(point(9), now).applied, 1);
 }

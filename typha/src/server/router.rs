@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     batch::{Encoding, frame},
-    clients::{Failure, Report},
+    clients::{Failure, Point, Report},
     feed::Board,
     session::{Claim, Position, Session, SessionBody, Subscription},
 };
@@ -64,7 +64,7 @@ fn answer(router: &Router, request: Request<Content>) -> Result<Response<Reply>,
             let request = message::read(content)?;
             subscribe(router, encoding, &request)
         }
-        REPORT => report(&router.shared, message::read(content)?),
+        REPORT => report(router, message::read(content)?),
         path => Err(Status::unimplemented(format!("there is no method {path}"))),
     }
 }
@@ -85,6 +85,7 @@ fn subscribe(router: &Router, encoding: Encoding, request: &SubscribeRequest) ->
     let version: String = request.version.chars().take(VERSION_BYTES).collect();
     let referral = shared.refer(request);
     let registration = shared.clients.register(&request.node, &version, *address);
+    registration.holds(position.map_or(0, |position| position.datastore_id));
     tracing::info!(client = %registration, version, from = position.map_or(0, |position| position.revision), "subscribed");
     let doubted = claim.as_ref().and_then(|claim| claim.doubted(position, &shared.board.load().view));
     let complaint = doubted.map(|ranges| shared.doubts.raise(ranges));
@@ -114,7 +115,7 @@ pub(super) fn read_claim(position: &wire::Position) -> Result<Option<Claim>, Sta
     Ok(Some(Claim { ranges, compare: position.compare }))
 }
 
-fn report(shared: &Shared, request: ReportRequest) -> Result<Response<Reply>, Status> {
+fn report(Router { shared, board, .. }: &Router, request: ReportRequest) -> Result<Response<Reply>, Status> {
     check_node(&request.node)?;
     if request.failures.len() > FAILURES {
         return Err(Status::invalid_argument(format!("a report lists at most {FAILURES} failures")));
@@ -125,7 +126,7 @@ fn report(shared: &Shared, request: ReportRequest) -> Result<Response<Reply>, St
         applied_at_unix_ms: request.applied_at_unix_ms,
         failures: failures.map(|failure| Failure { object: failure.object, reason: failure.reason }).collect(),
     };
-    if !shared.clients.report(&request.node, report) {
+    if !shared.clients.report(&request.node, report, Point::latest(&board.look().view)) {
         // No offence: a report and its stream can overtake each other. The client tries again.
         let status = Status::failed_precondition(format!("node {} has no stream at this replica", request.node));
         return Ok(status.into_http());

@@ -14,7 +14,11 @@ use tokio::sync::futures::OwnedNotified;
 use tonic::Status;
 
 use super::{Session, Step};
-use crate::{batch::Batches, clients::Registration, feed::Board};
+use crate::{
+    batch::Batches,
+    clients::{Point, Registration},
+    feed::Board,
+};
 
 /// One client's stream as a response body.
 pub(crate) struct SessionBody {
@@ -41,7 +45,10 @@ impl SessionBody {
         let step = self.session.next(&latest, self.board.draining(), &self.batches, now);
         match &step {
             Step::Begin(mode, bytes) => self.registration.began(*mode, bytes.len(), now),
-            Step::Send(bytes) => self.registration.sent(bytes.len(), self.session.position(), now),
+            Step::Send(bytes) => {
+                let (datastore_id, revision) = (latest.view.datastore_id(), self.session.position());
+                self.registration.sent(bytes.len(), Point { datastore_id, revision }, now);
+            }
             Step::Wait | Step::Queue => self.registration.took_all(),
             Step::End(_) => {}
         }

@@ -27,7 +27,7 @@ use serde_json::json;
 use typha::{
     Limits,
     admission::{Demand, Need},
-    clients::{Failure, Registration, Report},
+    clients::{Failure, Point, Registration, Report},
 };
 
 /// A node's name is whatever a client with a certificate says.
@@ -133,6 +133,7 @@ async fn it_can_be_read_in_the_dark_and_on_a_phone() -> anyhow::Result<()> {
         typha.send(event).await?;
     }
     typha.send(SourceEvent::Unavailable { reason: "connection refused".to_owned() }).await?;
+    typha.published(9).await?;
     let _clients = crowd(&typha, 3);
     let mut browser = Browser::open(&url(typha.server.admin_address().expect("it has one"))).await?;
     reads(
@@ -168,11 +169,12 @@ fn crowd(typha: &Typha, size: u16) -> Vec<Registration> {
     let join = |n: u16| {
         let node = format!("node-{n:04}");
         let registration = clients.register(&node, "1.0", SocketAddr::from(([10, 0, 0, 1], 1024 + n)));
-        registration.sent(1, 9, Instant::now());
+        let latest = Point::latest(&typha.server.board().load().view);
+        registration.sent(1, Point { revision: 9, ..latest }, Instant::now());
         registration.took_all();
         let failure = Failure { object: "Tier/shop".to_owned(), reason: "no memory".to_owned() };
         let (applied_revision, failures) = if n + 1 == size { (4, vec![failure]) } else { (9, vec![]) };
-        assert!(clients.report(&node, Report { applied_revision, applied_at_unix_ms: 1, failures }));
+        assert!(clients.report(&node, Report { applied_revision, applied_at_unix_ms: 1, failures }, latest));
         registration
     };
     (0..size).map(join).collect()
