@@ -55,7 +55,12 @@ pub enum IssueError {
 impl Authority {
     /// Makes a new authority.
     pub fn new(common_name: &str) -> Result<Self, IssueError> {
-        let mut params = Request::named(common_name).params()?;
+        Self::as_requested(&Request::named(common_name))
+    }
+
+    /// Makes one whose own certificate says what the request wants.
+    pub fn as_requested(request: &Request) -> Result<Self, IssueError> {
+        let mut params = request.params()?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         Ok(Self { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate()?)? })

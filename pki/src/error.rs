@@ -82,15 +82,18 @@ pub enum LoadError {
     },
     /// Peers, who hold the same CA, would refuse the certificate.
     #[error(
-        "the certificate in {} is not signed by the CA in {}; the CA file must hold the CA of both ends",
+        "the certificate in {} is not signed by the CA in {}{}; the CA file must hold the CA of both ends",
         cert.display(),
-        ca.display()
+        ca.display(),
+        in_parentheses(left_out)
     )]
     NotSignedByCa {
         /// The certificate's file.
         cert: PathBuf,
         /// The CA's file.
         ca: PathBuf,
+        /// Which CAs of that file do not count, and why.
+        left_out: Vec<String>,
     },
     /// Nobody would be admitted.
     #[error("no peer is allowed to connect: give the common name or URI SAN of its certificate")]
@@ -98,4 +101,8 @@ pub enum LoadError {
     /// The TLS library refuses the configuration.
     #[error("TLS cannot be set up")]
     Tls(#[from] rustls::Error),
+}
+
+fn in_parentheses(left_out: &[String]) -> String {
+    if left_out.is_empty() { String::new() } else { format!(" ({})", left_out.join("; ")) }
 }

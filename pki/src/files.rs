@@ -1,15 +1,12 @@
 //! The three PEM files of one end of a connection, and how their texts are understood.
 
-use std::{
-    path::{Path, PathBuf},
-    time::SystemTime,
-};
+use std::path::{Path, PathBuf};
 
 use rustls::pki_types::{
     CertificateDer, PrivateKeyDer,
     pem::{self, PemObject},
 };
-use x509_parser::{certificate::X509Certificate, time::ASN1Time};
+use x509_parser::certificate::X509Certificate;
 
 use crate::LoadError;
 
@@ -20,22 +17,16 @@ pub struct Files {
     pub cert: PathBuf,
     /// The certificate's private key.
     pub key: PathBuf,
-    /// The certificates of the CAs that peers' certificates must be signed by.
+    /// The certificates of the CAs that peers' certificates must be signed by. Those out of their time are left out.
     pub ca: PathBuf,
 }
 
-/// Reads all certificates of a file's text, and refuses those that are not valid now.
+/// Reads all certificates of a file's text; at least one, valid or not.
 pub(crate) fn read_certificates(file: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, LoadError> {
     check_pem(file, text)?;
     let certificates =
         CertificateDer::pem_slice_iter(text).collect::<Result<Vec<_>, _>>().map_err(|error| not_pem(file, &error))?;
-    if certificates.is_empty() {
-        return Err(LoadError::NoCertificate { file: file.into() });
-    }
-    for certificate in &certificates {
-        check_validity(file, certificate)?;
-    }
-    Ok(certificates)
+    if certificates.is_empty() { Err(LoadError::NoCertificate { file: file.into() }) } else { Ok(certificates) }
 }
 
 /// Reads the first private key of a file's text.
@@ -61,29 +52,10 @@ fn not_pem(file: &Path, error: &pem::Error) -> LoadError {
     LoadError::NotPem { file: file.into(), reason: error.to_string() }
 }
 
-fn check_validity(file: &Path, certificate: &CertificateDer<'_>) -> Result<(), LoadError> {
-    let parsed = parse(certificate).map_err(|reason| LoadError::Unusable { file: file.into(), reason })?;
-    let (validity, now) = (parsed.validity(), now());
-    if now > validity.not_after {
-        let (subject, not_after) = (parsed.subject().to_string(), validity.not_after.to_string());
-        return Err(LoadError::Expired { file: file.into(), subject, not_after });
-    }
-    if now < validity.not_before {
-        let (subject, not_before) = (parsed.subject().to_string(), validity.not_before.to_string());
-        return Err(LoadError::NotYetValid { file: file.into(), subject, not_before });
-    }
-    Ok(())
-}
-
 /// Reads a certificate's fields; the error is for people.
 pub(crate) fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, String> {
     match x509_parser::parse_x509_certificate(certificate) {
         Ok((_, parsed)) => Ok(parsed),
         Err(error) => Err(format!("it holds a malformed certificate: {error}")),
     }
-}
-
-/// The present, in the form in which certificates say it.
-pub(crate) fn now() -> ASN1Time {
-    ASN1Time::new(SystemTime::now().into())
 }

@@ -14,6 +14,7 @@ mod load;
 mod peers;
 mod provider;
 mod reminder;
+mod roots;
 mod verifier;
 mod version;
 

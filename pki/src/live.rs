@@ -10,14 +10,14 @@ use std::{
         Arc, Mutex, TryLockError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use arc_swap::ArcSwap;
 use rustls::{ClientConfig, ServerConfig};
 
 use crate::{
-    Expiry, Files, Life, LoadError, Peers,
+    Expiry, Files, LoadError, Peers,
     contents::Contents,
     load::{client_config, server_config},
 };
@@ -47,11 +47,11 @@ pub type ClientTls = Live<ClientConfig>;
 /// What a look at the files brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refresh {
-    /// The files are those in force, or are known not to be usable.
+    /// Everything usable in the files is in force, or they are known not to be usable.
     Unchanged,
-    /// New files are in force from now on.
+    /// New files are in force from now on, or other CAs of the same file: one has expired, or another's time has come.
     Reloaded,
-    /// The files changed and cannot be used; what was in force stays in force.
+    /// The files changed, or a CA in them expired, and they cannot be used; what was in force stays in force.
     Refused {
         /// Which file, what is wrong with it, and the way out.
         reason: String,
@@ -70,7 +70,7 @@ struct Source<C> {
     seen: Mutex<Seen>,
 }
 
-type Load<C> = fn(&Files, &Contents, &Peers) -> Result<C, LoadError>;
+type Load<C> = fn(&Files, &Contents, &Peers) -> Result<(C, Expiry), LoadError>;
 
 /// What the last look saw.
 struct Seen {
@@ -127,7 +127,8 @@ impl<C> Live<C> {
         self.failures.load(Ordering::Relaxed)
     }
 
-    /// Looks at the files, and takes them into use where they changed and are good. Reads the disk.
+    /// Looks at the files, and takes them into use where they changed and are good, or where the time of a CA in them
+    /// has come or is over. Reads the disk.
     ///
     /// Files that are written one after the other do not fit together for a moment, and a certificate's time may not
     /// have come yet: what was refused is tried again at every call, and told again only where the reason is another.
@@ -140,7 +141,9 @@ impl<C> Live<C> {
             Err(TryLockError::WouldBlock) => return Refresh::Unchanged,
         };
         let contents = match Contents::read(&source.files) {
-            Ok(contents) if contents == seen.contents && seen.refused.is_none() => return Refresh::Unchanged,
+            Ok(contents) if contents == seen.contents && seen.refused.is_none() && !self.is_outdated() => {
+                return Refresh::Unchanged;
+            }
             Ok(contents) => contents,
             // The next look finds them written.
             Err(LoadError::Changing { .. }) => return Refresh::Unchanged,
@@ -157,6 +160,10 @@ impl<C> Live<C> {
             }
             Err(error) => self.refuse(&mut seen, error.to_string()),
         }
+    }
+
+    fn is_outdated(&self) -> bool {
+        self.current.load().expiry.as_ref().is_some_and(|expiry| expiry.is_outdated(SystemTime::now()))
     }
 
     fn refuse(&self, seen: &mut Seen, reason: String) -> Refresh {
@@ -188,10 +195,8 @@ impl<C> Source<C> {
 }
 
 fn loaded<C>(files: &Files, contents: &Contents, peers: &Peers, load: Load<C>) -> Result<Loaded<C>, LoadError> {
-    let config = Arc::new(load(files, contents, peers)?);
-    let expiry =
-        Expiry { own: Life::earliest(&files.cert, &contents.cert)?, ca: Life::earliest(&files.ca, &contents.ca)? };
-    Ok(Loaded { config, expiry: Some(expiry) })
+    let (config, expiry) = load(files, contents, peers)?;
+    Ok(Loaded { config: Arc::new(config), expiry: Some(expiry) })
 }
 
 impl<C> fmt::Debug for Live<C> {

@@ -1,6 +1,6 @@
 //! From files to rustls configurations, refusing at start what would fail later in every handshake.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::SystemTime};
 
 use rustls::{
     ClientConfig, InconsistentKeys, RootCertStore, ServerConfig,
@@ -12,10 +12,11 @@ use rustls::{
 };
 
 use crate::{
-    Files, LoadError, Peers,
+    Expiry, Files, Life, LoadError, Peers,
     contents::Contents,
     files::{read_certificates, read_key},
     provider::provider,
+    roots::Roots,
     verifier::{ClientVerifier, ServerVerifier},
 };
 
@@ -27,11 +28,15 @@ const TICKETS_PER_HANDSHAKE: usize = 1;
 
 /// Makes a server's configuration: TLS 1.3, a certificate required of clients, `peers` admitted.
 pub fn load_server(files: &Files, peers: &Peers) -> Result<ServerConfig, LoadError> {
-    server_config(files, &Contents::read(files)?, peers)
+    server_config(files, &Contents::read(files)?, peers).map(|(config, _)| config)
 }
 
-/// The same, of files that were read.
-pub(crate) fn server_config(files: &Files, contents: &Contents, peers: &Peers) -> Result<ServerConfig, LoadError> {
+/// The same, of files that were read; and for how long it is good.
+pub(crate) fn server_config(
+    files: &Files,
+    contents: &Contents,
+    peers: &Peers,
+) -> Result<(ServerConfig, Expiry), LoadError> {
     let end = End::load(files, contents, peers)?;
     end.check_server_chain(files)?;
     let chain = end.client_chain_verifier(files)?;
@@ -46,17 +51,21 @@ pub(crate) fn server_config(files: &Files, contents: &Contents, peers: &Peers) -
     // Stateless tickets: a fleet that reconnects at once resumes, however large it is.
     config.ticketer = aws_lc_rs::Ticketer::new()?;
     config.send_tls13_tickets = TICKETS_PER_HANDSHAKE;
-    Ok(config)
+    Ok((config, end.expiry))
 }
 
 /// Makes a client's configuration: TLS 1.3, our certificate shown, servers admitted by `peers`. The server name
 /// given to rustls when connecting is sent as SNI but not compared with the certificate.
 pub fn load_client(files: &Files, peers: &Peers) -> Result<ClientConfig, LoadError> {
-    client_config(files, &Contents::read(files)?, peers)
+    client_config(files, &Contents::read(files)?, peers).map(|(config, _)| config)
 }
 
-/// The same, of files that were read.
-pub(crate) fn client_config(files: &Files, contents: &Contents, peers: &Peers) -> Result<ClientConfig, LoadError> {
+/// The same, of files that were read; and for how long it is good.
+pub(crate) fn client_config(
+    files: &Files,
+    contents: &Contents,
+    peers: &Peers,
+) -> Result<(ClientConfig, Expiry), LoadError> {
     let end = End::load(files, contents, peers)?;
     end.check_client_chain(files)?;
     let verifier =
@@ -67,7 +76,7 @@ pub(crate) fn client_config(files: &Files, contents: &Contents, peers: &Peers) -
         .with_custom_certificate_verifier(verifier)
         .with_client_auth_cert(end.certificates, end.key)?;
     config.alpn_protocols = vec![ALPN_H2.to_vec()];
-    Ok(config)
+    Ok((config, end.expiry))
 }
 
 /// What both ends load alike.
@@ -75,6 +84,7 @@ struct End {
     certificates: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     roots: RootCertStore,
+    expiry: Expiry,
     /// Always explicit: with two providers linked, rustls' default would panic.
     provider: Arc<CryptoProvider>,
 }
@@ -85,11 +95,14 @@ impl End {
             return Err(LoadError::NoPeers);
         }
         let provider = Arc::new(provider());
+        let now = SystemTime::now();
         let certificates = read_certificates(&files.cert, &contents.cert)?;
+        let own = own_life(&files.cert, &certificates, now)?;
         let key = read_key(&files.key, &contents.key)?;
         check_key(files, &certificates, &key, &provider)?;
-        let roots = read_roots(&files.ca, &contents.ca)?;
-        Ok(Self { certificates, key, roots, provider })
+        let Roots { store, first, last, left_out } = Roots::read(&files.ca, &contents.ca, now)?;
+        let expiry = Expiry { own, ca: first, last_ca: last, left_out };
+        Ok(Self { certificates, key, roots: store, expiry, provider })
     }
 
     fn check_server_chain(&self, files: &Files) -> Result<(), LoadError> {
@@ -100,7 +113,7 @@ impl End {
                 let now = UnixTime::now();
                 verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, algorithms)
             })
-            .map_err(|error| chain_error(files, &error))
+            .map_err(|error| self.chain_error(files, &error))
     }
 
     fn check_client_chain(&self, files: &Files) -> Result<(), LoadError> {
@@ -108,7 +121,7 @@ impl End {
         self.client_chain_verifier(files)?
             .verify_client_cert(own, intermediates, UnixTime::now())
             .map(|_| ())
-            .map_err(|error| chain_error(files, &error))
+            .map_err(|error| self.chain_error(files, &error))
     }
 
     fn client_chain_verifier(&self, files: &Files) -> Result<Arc<dyn ClientCertVerifier>, LoadError> {
@@ -120,6 +133,25 @@ impl End {
     fn own(&self, files: &Files) -> Result<(&CertificateDer<'static>, &[CertificateDer<'static>]), LoadError> {
         self.certificates.split_first().ok_or_else(|| LoadError::NoCertificate { file: files.cert.clone() })
     }
+
+    fn chain_error(&self, files: &Files, error: &rustls::Error) -> LoadError {
+        use rustls::CertificateError::{BadSignature, UnknownIssuer};
+        let (cert, ca) = (files.cert.clone(), files.ca.clone());
+        match error {
+            rustls::Error::InvalidCertificate(BadSignature | UnknownIssuer) => {
+                LoadError::NotSignedByCa { cert, ca, left_out: self.expiry.flaws(SystemTime::now()) }
+            }
+            error => LoadError::Unusable { file: cert, reason: error.to_string() },
+        }
+    }
+}
+
+/// Of our certificate and its intermediates, all of which must be valid, the life of the one that expires first.
+fn own_life(file: &Path, certificates: &[CertificateDer<'static>], now: SystemTime) -> Result<Life, LoadError> {
+    let lives: Vec<_> = certificates.iter().map(|certificate| Life::of(file, certificate)).collect::<Result<_, _>>()?;
+    lives.iter().try_for_each(|life| life.check(now))?;
+    let first = lives.into_iter().min_by_key(|life| life.not_after);
+    first.ok_or_else(|| LoadError::NoCertificate { file: file.into() })
 }
 
 fn check_key(
@@ -134,23 +166,5 @@ fn check_key(
             Err(LoadError::KeyMismatch { key: files.key.clone(), cert: files.cert.clone() })
         }
         Err(error) => Err(LoadError::Unusable { file: files.key.clone(), reason: error.to_string() }),
-    }
-}
-
-fn read_roots(file: &Path, text: &[u8]) -> Result<RootCertStore, LoadError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in read_certificates(file, text)? {
-        roots.add(certificate).map_err(|error| LoadError::Unusable { file: file.into(), reason: error.to_string() })?;
-    }
-    Ok(roots)
-}
-
-fn chain_error(files: &Files, error: &rustls::Error) -> LoadError {
-    use rustls::CertificateError::{BadSignature, UnknownIssuer};
-    match error {
-        rustls::Error::InvalidCertificate(BadSignature | UnknownIssuer) => {
-            LoadError::NotSignedByCa { cert: files.cert.clone(), ca: files.ca.clone() }
-        }
-        error => LoadError::Unusable { file: files.cert.clone(), reason: error.to_string() },
     }
 }

@@ -1,16 +1,13 @@
 //! Who may be at the other end: an allow-list of names in certificates, checked after the CA's signature, and the TLS that
 //! they must speak.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, time::SystemTime};
 
 use rustls::pki_types::CertificateDer;
 use thiserror::Error;
-use x509_parser::{certificate::X509Certificate, extensions::GeneralName};
+use x509_parser::{certificate::X509Certificate, extensions::GeneralName, time::ASN1Time};
 
-use crate::{
-    TlsVersion,
-    files::{now, parse},
-};
+use crate::{TlsVersion, files::parse};
 
 /// The names of which a peer's certificate must bear at least one.
 ///
@@ -66,7 +63,7 @@ impl Peers {
     pub fn check(&self, chain: &[CertificateDer<'_>]) -> Result<PeerName, PeerError> {
         let certificate = chain.first().ok_or(PeerError::NoCertificate)?;
         let parsed = parse(certificate).map_err(PeerError::Malformed)?;
-        if now() > parsed.validity().not_after {
+        if ASN1Time::new(SystemTime::now().into()) > parsed.validity().not_after {
             return Err(PeerError::Expired { not_after: parsed.validity().not_after.to_string() });
         }
         let shown = names_of(&parsed);

@@ -2,7 +2,12 @@
 
 mod harness;
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::Context as _;
 use harness::{
@@ -12,8 +17,8 @@ use harness::{
     until, within,
 };
 use pki::{
-    Peers, Refresh,
-    development::{Issued, Request, Volume},
+    Files, Peers, Refresh,
+    development::{Authority, Issued, Request, Volume},
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use tokio::net::TcpStream;
@@ -53,6 +58,68 @@ async fn a_new_ca_is_followed_and_an_open_stream_lives_on() -> anyhow::Result<()
     typha.send(apply(vec![put("a", 6, "2")])).await?;
     stream.reach(6).await?;
     Ok(())
+}
+
+/// Certificates' dates are in seconds; the rest is for a machine that is busy.
+const SOON: Duration = Duration::from_secs(4);
+
+/// A certificate of one authority, beside the CAs of two.
+fn overlapping(folder: &Path, name: &str, authority: &Authority, other: &Authority) -> anyhow::Result<Files> {
+    let request = Request { hosts: vec![name.to_owned()], ..Request::named(name) };
+    let files = authority.write(&folder.join(name), name, &request)?;
+    fs::write(&files.ca, authority.certificate_pem() + &other.certificate_pem())?;
+    Ok(files)
+}
+
+#[tokio::test]
+async fn an_old_ca_expires_beside_the_new_one_and_the_replica_stays_ready() -> anyhow::Result<()> {
+    let (folder, new) = (tempfile::tempdir()?, Authority::new("new CA")?);
+    let old = Authority::as_requested(&Request { not_after: SystemTime::now() + SOON, ..Request::named("old CA") })?;
+    let typha = Typha::start_from(overlapping(folder.path(), "typha", &new, &old)?, "typha-a", LIMITS()).await?;
+    for event in list(5, vec![put("a", 5, "1")]) {
+        typha.send(event).await?;
+    }
+    let typhas = Peers::common_name("typha");
+    let old_tls = Arc::new(pki::load_client(&overlapping(folder.path(), "felix", &old, &new)?, &typhas)?);
+    let new_tls = Arc::new(pki::load_client(&overlapping(folder.path(), "felix", &new, &old)?, &typhas)?);
+    let mut sync = client::connect(typha.address(), Arc::clone(&old_tls)).await?;
+    let mut stream = Client::subscribe(&mut sync, "node-1", State::default()).await?;
+    stream.reach(5).await?;
+
+    let address = typha.server.admin_address().expect("it has one");
+    until("the old CA is dropped", async || {
+        let (code, body) = admin::get(address, "/readyz").await?;
+        anyhow::ensure!(code == 200, "{body}");
+        Ok(typha.server.certificates().reloads() == 1)
+    })
+    .await?;
+    assert_eq!(admin::get(address, "/readyz").await?.0, 200);
+    // The client's half of the handshake is over before the server's.
+    let refused = match client::connect(typha.address(), old_tls).await {
+        Ok(mut sync) => Client::subscribe(&mut sync, "node-3", State::default()).await.is_err(),
+        Err(_) => true,
+    };
+    assert!(refused, "the old CA vouches for nobody any more");
+    let mut other = client::connect(typha.address(), new_tls).await?;
+    Client::subscribe(&mut other, "node-2", State::default()).await?.reach(5).await?;
+    typha.send(apply(vec![put("a", 6, "2")])).await?;
+    stream.reach(6).await?;
+    assert_eq!(typha.server.certificates().failures(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_replica_whose_every_ca_has_expired_says_so_and_is_not_ready() -> anyhow::Result<()> {
+    let (folder, soon) = (tempfile::tempdir()?, SystemTime::now() + SOON);
+    let old = Authority::as_requested(&Request { not_after: soon, ..Request::named("old CA") })?;
+    let older = Authority::as_requested(&Request { not_after: soon - SOON / 2, ..Request::named("older CA") })?;
+    let typha = Typha::start_from(overlapping(folder.path(), "typha", &old, &older)?, "typha-a", LIMITS()).await?;
+    let address = typha.server.admin_address().expect("it has one");
+    until("the gate is shut", async || {
+        let (_, body) = admin::get(address, "/readyz").await?;
+        Ok(body.contains("certificates: the certificate of CN=old CA in ") && SystemTime::now() > soon)
+    })
+    .await
 }
 
 #[tokio::test]
