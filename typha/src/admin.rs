@@ -4,6 +4,7 @@
 //! same for people.
 
 mod certificates;
+mod connections;
 mod page;
 mod probes;
 
@@ -63,7 +64,7 @@ impl Admin {
         Self { shared }
     }
 
-    /// Serves until the listener fails.
+    /// Serves for ever, unless the listener cannot be taken over.
     pub(crate) async fn run(self, listener: TcpListener) {
         // It leaves the runtime that bound it.
         let listener = match listener.into_std().and_then(TcpListener::from_std) {
@@ -77,9 +78,7 @@ impl Admin {
             .route("/clients", get(clients))
             .route("/status", get(status))
             .with_state(self.shared);
-        if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!("the admin server failed: {error}");
-        }
+        connections::serve(listener, router).await;
     }
 }
 

@@ -11,10 +11,14 @@ use harness::{
     Certificates, Typha, admin,
     client::{Client, State, connect, connect_with},
     events::{apply, list, put},
-    until,
+    until, within,
 };
 use proto::sync::v1::{Failure, ReportRequest};
 use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use tonic::Code;
 use typha::Limits;
 
@@ -142,4 +146,33 @@ async fn a_client_that_does_not_read_is_told_from_one_that_has_not_reported() ->
 
     slow.reach(4).await?;
     until("it reads again", async || Ok(json(address, "/status").await?["acks"]["stalled"] == 0)).await
+}
+
+#[tokio::test]
+async fn connections_that_ask_nothing_keep_nobody_out_and_are_closed() -> anyhow::Result<()> {
+    /// More than the port bears.
+    const MANY: usize = 400;
+    let certificates = Certificates::new()?;
+    let typha = Typha::start(&certificates, "a").await?;
+    let address = typha.server.admin_address().expect("it has one");
+    for event in list(3, vec![put("one", 1, "1")]) {
+        typha.send(event).await?;
+    }
+    // Nothing; half of a request's headers; a request, and then nothing.
+    let beginnings = ["", "GET /healthz HTTP/1.1\r\nhost: ", "GET /healthz HTTP/1.1\r\nhost: typha\r\n\r\n"];
+    let mut idle = Vec::new();
+    for number in 0..MANY {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(beginnings[number % beginnings.len()].as_bytes()).await?;
+        idle.push(stream);
+    }
+    assert_eq!(admin::get(address, "/healthz").await?, (200, "ok\n".to_owned()));
+    let mut sync = connect(typha.address(), certificates.client()?).await?;
+    Client::subscribe(&mut sync, "node-1", State::default()).await?.reach(3).await?;
+    for mut stream in idle {
+        // However it is closed: an error says that it is, too.
+        let _ = within(stream.read_to_end(&mut Vec::new())).await?;
+    }
+    assert_eq!(admin::get(address, "/healthz").await?.0, 200);
+    Ok(())
 }
