@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use tokio::time::timeout;
+use typha::Limits;
 
 use crate::{
     frames::{
-        CONTINUATION, END_HEADERS, END_STREAM, FRAME_BYTES, GRPC, HEADERS, SUBSCRIBE, frame, index, indexed_literal,
-        literal, request_headers, subscribe, table_size,
+        CONTINUATION, END_HEADERS, END_STREAM, FRAME_BYTES, GRPC, HEADERS, RST_STREAM, SUBSCRIBE, frame, index,
+        indexed_literal, literal, request_headers, subscribe, table_size,
     },
     raw::{Raw, Verdict},
     siege::Siege,
@@ -115,6 +116,37 @@ async fn a_connection_whose_headers_were_too_long_serves_the_next_request_or_end
             anyhow::ensure!(first != Verdict::Served, "too many headers were served");
             anyhow::ensure!(matches!(second, Verdict::Served | Verdict::Closed | Verdict::GoAway(_)), "{second:?}");
             Ok(())
+        })
+        .await
+}
+
+/// Each is right, and waits for its content with its headers in memory: what all of them hold has one bound.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_requests_that_are_headers_and_no_end() -> anyhow::Result<()> {
+    const VALUE_BYTES: usize = 15_000;
+    const REQUESTS: u32 = 30;
+    // None of them is refused for taking too long.
+    let limits = Limits { request: Duration::from_mins(1), ..Limits::default() };
+    assert!(VALUE_BYTES * REQUESTS as usize > limits.request_bytes);
+    let mut siege = Siege::start_with(limits).await?;
+    let door = siege.door.clone();
+    let block = [request_headers(SUBSCRIBE, GRPC), literal("x", &"y".repeat(VALUE_BYTES))].concat();
+    siege
+        .withstand(async {
+            let mut raw = Raw::open(&door, &[]).await?;
+            for number in 0..REQUESTS {
+                raw.send(&frame(HEADERS, END_HEADERS, 2 * number + 1, &block)).await;
+            }
+            anyhow::ensure!(raw.verdict().await? == Verdict::Refused, "all of them are held");
+            // One that is given up makes room.
+            raw.send(&[frame(RST_STREAM, 0, 1, &[0; 4]), subscribe(2 * REQUESTS + 1)].concat()).await;
+            loop {
+                match raw.verdict().await? {
+                    Verdict::Refused | Verdict::Reset(0) => {}
+                    Verdict::Served => return Ok(()),
+                    verdict => anyhow::bail!("{verdict:?}"),
+                }
+            }
         })
         .await
 }

@@ -12,6 +12,7 @@ use http_body::Body as _;
 
 use super::{
     super::{
+        hpack::FIELD_OVERHEAD_BYTES,
         machine::Machine,
         service::{Answer, Reply, Service, Unread},
     },
@@ -23,7 +24,7 @@ use super::{
 pub(super) struct Bounds {
     /// A request, from its headers to its end.
     pub(super) request: Duration,
-    /// The content of all requests of a connection that have not ended.
+    /// Headers and content of all requests of a connection that have not ended.
     pub(super) request_bytes: usize,
 }
 
@@ -90,9 +91,13 @@ impl Calls {
         is_last: bool,
         now: Instant,
     ) {
+        let (held_bytes, limit_bytes) = (self.held_bytes + head_bytes(&head), self.bounds.request_bytes);
         let state = if is_last {
             State::Answering(service.call(head.map(|()| Ok(Bytes::new()))))
+        } else if held_bytes > limit_bytes {
+            State::Answering(service.call(head.map(|()| Err(Unread::TooLong { limit_bytes }))))
         } else {
+            self.held_bytes = held_bytes;
             State::Receiving(Box::new(Receiving { head, content: Vec::new(), until: now + self.bounds.request }))
         };
         self.open.push(Call { stream, state });
@@ -145,7 +150,7 @@ impl Calls {
     fn remove(&mut self, stream: u32) -> Option<Receiving> {
         let place = self.open.iter().position(|call| call.stream == stream)?;
         let State::Receiving(receiving) = self.open.swap_remove(place).state else { return None };
-        self.held_bytes -= receiving.content.len();
+        self.held_bytes -= head_bytes(&receiving.head) + receiving.content.len();
         Some(*receiving)
     }
 
@@ -165,6 +170,13 @@ impl Calls {
             }
         }
     }
+}
+
+/// What a request's head holds, as the protocol counts it (RFC 9113 section 6.5.2).
+fn head_bytes(head: &Request<()>) -> usize {
+    let path = head.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    let headers = head.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD_OVERHEAD_BYTES);
+    path + headers.sum::<usize>()
 }
 
 impl Call {
