@@ -1,6 +1,7 @@
 //! What became of peers that were turned away: counted all, logged some.
 //!
-//! A peer that fails for ever must not fill the disk, and a flood must not hide that it is one.
+//! A peer that fails for ever must not fill the disk, and a flood must not hide that it is one. How many were not logged
+//! is told before the next one that is; of a flood that nobody follows only the counters tell.
 
 use std::{
     net::SocketAddr,
@@ -47,7 +48,7 @@ impl Rejections {
 }
 
 impl State {
-    /// Whether to log now; if so, how many were not logged before.
+    /// Whether to log now; if so, how many were not logged since the last one that was.
     fn admit(&mut self, now: Instant) -> Option<u64> {
         if now.saturating_duration_since(self.began) >= PERIOD {
             (self.began, self.logged) = (now, 0);
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_is_counted_and_told_when_it_is_over() {
+    fn a_flood_is_counted_and_told_with_the_next_that_is_logged() {
         let start = Instant::now();
         let mut state = State { began: start, logged: 0, suppressed: 0 };
         let logged = (0..1000).filter(|_| state.admit(start).is_some()).count();
