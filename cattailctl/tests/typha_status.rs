@@ -52,6 +52,7 @@ impl Replica {
             name: name.to_owned(),
             listen: ([127, 0, 0, 1], 0).into(),
             admin_listen: Some(([127, 0, 0, 1], 0).into()),
+            admin_peers: Vec::new(),
             files: authority.write(folder.path(), "typha", request).expect("certificates"),
             peers: Peers::common_name("felix"),
             limits,

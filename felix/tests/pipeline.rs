@@ -20,7 +20,7 @@ use pki::{
     development::{Authority, Request},
 };
 use tokio::{sync::mpsc, time};
-use typha::{MemorySource, Server};
+use typha::{MemorySource, Server, clients::Point};
 
 /// Far more than any step takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -70,6 +70,7 @@ impl Path {
             name: "typha-a".to_owned(),
             listen: "127.0.0.1:0".parse().unwrap(),
             admin_listen: None,
+            admin_peers: Vec::new(),
             files: files("typha"),
             peers: Peers::common_name("felix"),
             limits: typha::Limits::default(),
@@ -183,7 +184,8 @@ async fn what_is_enforced_is_told_to_typha() {
     let applied_at = std::time::SystemTime::now();
     path.agent.reporter().report(sync::Report { applied_revision: 3, applied_at, failures: Vec::new() });
     let deadline = time::Instant::now() + PATIENCE;
-    while path.server.clients().acks(3, std::time::Instant::now()).applied != 1 {
+    let written = Point::last_change(&path.server.board().load().view);
+    while path.server.clients().acks(written, std::time::Instant::now()).applied != 1 {
         assert!(time::Instant::now() < deadline, "the report did not arrive");
         time::sleep(Duration::from_millis(5)).await;
     }

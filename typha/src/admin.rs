@@ -7,6 +7,7 @@ mod certificates;
 mod connections;
 mod page;
 mod probes;
+mod replicas;
 
 use std::{
     sync::Arc,
@@ -17,7 +18,10 @@ use axum::{Json, Router, extract::State, http::StatusCode, response::IntoRespons
 use serde::Serialize;
 use tokio::net::TcpListener;
 
-use self::certificates::{Certificate, certificates};
+use self::{
+    certificates::{Certificate, certificates},
+    replicas::Replicas,
+};
 use crate::{
     admission::AdmissionStatus,
     clients::{Acks, ClientStatus, Point},
@@ -71,13 +75,16 @@ impl Admin {
             Ok(listener) => listener,
             Err(error) => return tracing::error!("the admin server failed: {error}"),
         };
+        let replicas = Arc::new(Replicas::new(self.shared.config.admin_peers.clone()));
+        let replicas = Router::new().route("/replicas", get(replicas::replicas)).with_state(replicas);
         let router = page::add(Router::new())
             .route("/metrics", get(metrics))
             .route("/healthz", get(probes::healthz))
             .route("/readyz", get(probes::readyz))
             .route("/clients", get(clients))
             .route("/status", get(status))
-            .with_state(self.shared);
+            .with_state(self.shared)
+            .merge(replicas);
         connections::serve(listener, router).await;
     }
 }

@@ -87,9 +87,14 @@ struct Addresses {
     #[arg(long, env = "TYPHA_LISTEN", value_name = "ADDRESS:PORT", default_value = "0.0.0.0:5473")]
     listen: SocketAddr,
 
-    /// Where to serve the live page (/), /metrics, /healthz, /readyz, /clients and /status over plain HTTP, as ADDRESS:PORT.
+    /// Where to serve the live page (/), /metrics, /healthz, /readyz, /clients, /replicas and /status over plain HTTP, as ADDRESS:PORT.
     #[arg(long, env = "TYPHA_ADMIN_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9098")]
     admin_listen: SocketAddr,
+
+    /// The admin addresses of all replicas, which the live page shows beside each other, as HOST:PORT. A name with many
+    /// addresses, as a headless Service has, is that many replicas. May be given more than once.
+    #[arg(long, env = "TYPHA_ADMIN_PEERS", value_name = "HOST:PORT", value_delimiter = ',', value_parser = peer)]
+    admin_peers: Vec<String>,
 
     /// How many seconds agents may take to move when this replica drains.
     #[arg(long, env = "TYPHA_DRAIN_SECS", value_name = "SECONDS", default_value_t = 10)]
@@ -159,6 +164,7 @@ impl Args {
             name,
             listen: addresses.listen,
             admin_listen: Some(addresses.admin_listen),
+            admin_peers: addresses.admin_peers,
             files: Files { cert: tls.cert_file, key: tls.key_file, ca: tls.ca_file },
             peers: common_names.chain(uris).fold(Peers::default(), Peers::or).speaking(tls.min_version),
             limits: Limits {
@@ -173,6 +179,14 @@ impl Args {
 fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     if name.trim().is_empty() { "typha".to_owned() } else { name.trim().to_owned() }
+}
+
+/// A peer's address, of which only the port can be judged here.
+fn peer(text: &str) -> Result<String, String> {
+    match text.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>())) {
+        Some((host, Ok(1..))) if !host.is_empty() => Ok(text.to_owned()),
+        _ => Err("write HOST:PORT, such as typha-admin:9098 or 10.0.0.1:9098".to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -71,6 +71,7 @@ impl Lab {
             name: name.to_owned(),
             listen: "127.0.0.1:0".parse().unwrap(),
             admin_listen: Some("127.0.0.1:0".parse().unwrap()),
+            admin_peers: Vec::new(),
             files: self.files("typha"),
             peers: Peers::common_name("felix"),
             limits,

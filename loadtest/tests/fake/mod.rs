@@ -68,6 +68,7 @@ impl Fake {
             name: "fake".to_owned(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             admin_listen: None,
+            admin_peers: Vec::new(),
             files,
             peers: Peers::common_name("felix"),
             limits: Limits::default(),

@@ -34,6 +34,7 @@ const ASSETS: &[Asset] = &[
     Asset { path: "/page/icon.svg", media_type: SVG, text: include_str!("page/icon.svg") },
     Asset { path: "/page/main.js", media_type: JAVASCRIPT, text: include_str!("page/main.js") },
     Asset { path: "/page/replica.js", media_type: JAVASCRIPT, text: include_str!("page/replica.js") },
+    Asset { path: "/page/replicas.js", media_type: JAVASCRIPT, text: include_str!("page/replicas.js") },
     Asset { path: "/page/clients.js", media_type: JAVASCRIPT, text: include_str!("page/clients.js") },
     Asset { path: "/page/row.js", media_type: JAVASCRIPT, text: include_str!("page/row.js") },
     Asset { path: "/page/text.js", media_type: JAVASCRIPT, text: include_str!("page/text.js") },

@@ -13,6 +13,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the admin API is served, if it is.
     pub admin_listen: Option<SocketAddr>,
+    /// Where the admin APIs of all replicas are, as `HOST:PORT`, for the page that shows them beside each other.
+    pub admin_peers: Vec<String>,
     /// The server's certificate, its key, and the CA of its clients.
     pub files: pki::Files,
     /// The clients that are admitted.

@@ -58,6 +58,6 @@ async fn every_file_is_served_under_a_strict_policy_and_is_all_that_is_loaded() 
         at += 1;
     }
     let files = paths.iter().filter(|path| path.starts_with("page/")).count();
-    assert_eq!(files, 7, "{paths:?}");
+    assert_eq!(files, 8, "{paths:?}");
     Ok(())
 }

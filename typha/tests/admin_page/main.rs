@@ -6,6 +6,7 @@ mod browser;
 mod files;
 #[path = "../harness/mod.rs"]
 mod harness;
+mod replicas;
 
 use std::{
     net::SocketAddr,

@@ -87,11 +87,22 @@ impl Typha {
 
     /// With certificates that the test takes care of.
     pub async fn start_from(files: Files, name: &str, limits: Limits) -> anyhow::Result<Self> {
+        Self::start_beside(files, name, limits, Vec::new()).await
+    }
+
+    /// One that is told where the admin APIs of all replicas are.
+    pub async fn start_beside(
+        files: Files,
+        name: &str,
+        limits: Limits,
+        admin_peers: Vec<String>,
+    ) -> anyhow::Result<Self> {
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let config = Config {
             name: name.to_owned(),
             listen: any_port,
             admin_listen: Some(any_port),
+            admin_peers,
             files,
             peers: Peers::common_name("felix"),
             limits,

@@ -2,6 +2,7 @@
 
 import { showClients } from "./clients.js";
 import { showReplica } from "./replica.js";
+import { watchReplicas } from "./replicas.js";
 import { duration, moment, write } from "./text.js";
 
 // From one answer to the next question.
@@ -105,4 +106,5 @@ element("pause").addEventListener("click", () => {
 });
 
 setInterval(showLink, WAIT_MS);
+watchReplicas(() => !link.paused && !document.hidden);
 run();
