@@ -129,7 +129,10 @@ async fn a_person_sees_who_lags_and_why_live_until_typha_dies() -> anyhow::Resul
 async fn it_can_be_read_in_the_dark_and_on_a_phone() -> anyhow::Result<()> {
     let (certificates, now, day) = (Certificates::new()?, SystemTime::now(), Duration::from_hours(24));
     let unrenewed = Request { not_before: now - 87 * day, not_after: now + 3 * day, ..Request::named("typha") };
-    let typha = Typha::start_from(certificates.issue(&unrenewed)?, "replica-a", Limits::default()).await?;
+    let files = certificates.issue(&unrenewed)?;
+    // Nobody listens there.
+    let peers = vec!["127.0.0.1:1".to_owned()];
+    let typha = Typha::start_beside(files, "replica-a", Limits::default(), peers).await?;
     for event in list(9, vec![put("one", 9, "1")]) {
         typha.send(event).await?;
     }
@@ -145,6 +148,7 @@ async fn it_can_be_read_in_the_dark_and_on_a_phone() -> anyhow::Result<()> {
             " expires in 2 days. Issue",
             "Lagging: node-0002 (5 revisions for ",
             "1 failure",
+            "No answer from 127.0.0.1:1 (cannot connect",
         ],
     )
     .await?;
@@ -169,13 +173,15 @@ fn crowd(typha: &Typha, size: u16) -> Vec<Registration> {
     let clients = Arc::clone(typha.server.clients());
     let join = |n: u16| {
         let node = format!("node-{n:04}");
-        let registration = clients.register(&node, "1.0", SocketAddr::from(([10, 0, 0, 1], 1024 + n)));
+        let address = SocketAddr::from(([10, 0, 0, 1], 1024 + n));
+        let registration = clients.register(&node, "1.0", address);
         let latest = Point::latest(&typha.server.board().load().view);
         registration.sent(1, Point { revision: 9, ..latest }, Instant::now());
         registration.took_all();
         let failure = Failure { object: "Tier/shop".to_owned(), reason: "no memory".to_owned() };
         let (applied_revision, failures) = if n + 1 == size { (4, vec![failure]) } else { (9, vec![]) };
-        assert!(clients.report(&node, Report { applied_revision, applied_at_unix_ms: 1, failures }, latest));
+        let report = Report { applied_revision, applied_at_unix_ms: 1, failures };
+        clients.report(&node, address, report, latest).expect("it counts");
         registration
     };
     (0..size).map(join).collect()
