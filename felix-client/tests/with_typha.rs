@@ -9,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 use felix_client::sync::{LightClient, LightEvent, Mode, Report};
 use lab::{Lab, PATIENCE, Proxy, Running};
 use tokio::{sync::mpsc, task::JoinSet, time};
+use typha::clients::Point;
 
 #[tokio::test]
 async fn a_snapshot_then_changes() {
@@ -88,7 +89,8 @@ async fn reports_reach_typhas_list_of_clients() {
         failures: Vec::new(),
     });
     let deadline = time::Instant::now() + PATIENCE;
-    while typha.server.clients().acks(10, std::time::Instant::now()).applied != 1 {
+    let written = Point::last_change(&typha.server.board().load().view);
+    while typha.server.clients().acks(written, std::time::Instant::now()).applied != 1 {
         assert!(time::Instant::now() < deadline, "the report did not arrive");
         time::sleep(Duration::from_millis(5)).await;
     }
