@@ -27,7 +27,7 @@ use self::history::History;
 pub use self::{
     lag::Lag,
     point::Point,
-    report::{Failure, Report},
+    report::{Failure, Report, Unreported},
     status::{Acks, ClientStatus, Totals},
 };
 
@@ -96,20 +96,31 @@ impl Clients {
         Registration { clients: Arc::clone(self), client }
     }
 
-    /// Takes what a node reports, when the datastore is at `latest`; `false` where it has no stream here. Its client has
-    /// just moved to another replica, or its stream is about to begin.
+    /// Takes what a node reports over a connection from an address, when the datastore is at `latest`.
     ///
     /// It is about the datastore that the node's state is of: one that was replaced may be enforced until a snapshot of
     /// the next one has come.
-    #[must_use]
-    pub fn report(&self, node: &str, report: Report, latest: Point) -> bool {
-        let Some(client) = self.by_node.get(node).map(|client| Arc::clone(&client)) else { return false };
+    ///
+    /// # Errors
+    ///
+    /// Where the report does not count; see [`Unreported`].
+    pub fn report(&self, node: &str, from: SocketAddr, report: Report, latest: Point) -> Result<(), Unreported> {
+        let client = self.by_node.get(node).map(|client| Arc::clone(&client));
+        let client = client.ok_or_else(|| Unreported::NoStream { node: node.to_owned() })?;
+        // Two connections that live have two addresses.
+        if client.address != from {
+            return Err(Unreported::NotItsConnection { node: node.to_owned(), from });
+        }
         let datastore_id = match client.held_datastore_id.load(Ordering::Relaxed) {
             0 => latest.datastore_id,
             held => held,
         };
+        let (applied, latest) = (report.applied_revision, latest.revision_in(datastore_id));
+        if let Some(latest) = latest.filter(|latest| applied > *latest) {
+            return Err(Unreported::Ahead { node: node.to_owned(), applied, latest });
+        }
         *client.last_report() = Some((datastore_id, report));
-        true
+        Ok(())
     }
 
     /// Whether a node has a stream here.

@@ -4,6 +4,8 @@
 
 mod harness;
 
+use std::time::Instant;
+
 use datastore_adapters::SourceEvent;
 use harness::{
     Certificates, Typha,
@@ -11,8 +13,9 @@ use harness::{
     events::{apply, delete, list, put},
     within,
 };
-use proto::sync::v1::begin::Mode;
+use proto::sync::v1::{Failure, ReportRequest, begin::Mode};
 use tonic::Code;
+use typha::clients::Point;
 
 /// A typha with a hundred keys, as of revision 100.
 async fn start(certificates: &Certificates, name: &str) -> anyhow::Result<Typha> {
@@ -184,5 +187,68 @@ async fn methods_and_requests_that_make_no_sense_are_refused_by_name() -> anyhow
 
     let mut client = Client::subscribe(&mut sync, "node-1", State::default()).await?;
     within(client.reach(100)).await??;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_report_counts_for_the_connections_own_nodes_and_for_what_there_is() -> anyhow::Result<()> {
+    let certificates = Certificates::new()?;
+    let typha = start(&certificates, "a").await?;
+    let (mut own, mut other) = (
+        connect(typha.address(), certificates.client()?).await?,
+        connect(typha.address(), certificates.client()?).await?,
+    );
+    let mut client = Client::subscribe(&mut own, "node-1", State::default()).await?;
+    let mut stranger = Client::subscribe(&mut other, "node-2", State::default()).await?;
+    client.reach(100).await?;
+    stranger.reach(100).await?;
+    let report = |node: &str, applied_revision| ReportRequest {
+        node: node.to_owned(),
+        applied_revision,
+        failures: vec![Failure { object: "é".repeat(1000), reason: "x".repeat(5000) }],
+        ..ReportRequest::default()
+    };
+    let foreign = other.report(report("node-1", 100)).await.expect_err("it is not its node");
+    assert_eq!((foreign.code(), foreign.message().contains("node-1")), (Code::PermissionDenied, true), "{foreign}");
+    let ahead = own.report(report("node-1", 101)).await.expect_err("nobody knows that revision");
+    assert_eq!((ahead.code(), ahead.message().contains("101")), (Code::FailedPrecondition, true), "{ahead}");
+    let list = || typha.server.clients().list(Point::last_change(&typha.server.board().load().view), Instant::now());
+    assert!(list().iter().all(|client| client.applied_revision.is_none()));
+
+    own.report(report("node-1", 100)).await?;
+    let client = &list()[0];
+    assert_eq!(client.applied_revision, Some(100));
+    let failure = &client.failures[0];
+    assert_eq!((failure.object.as_str(), failure.reason.len()), ("é".repeat(300).as_str(), 1000));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_reported_before_the_datastore_was_replaced_does_not_count_after() -> anyhow::Result<()> {
+    let certificates = Certificates::new()?;
+    let typha = start(&certificates, "a").await?;
+    let mut sync = connect(typha.address(), certificates.client()?).await?;
+    let mut client = Client::subscribe(&mut sync, "node-1", State::default()).await?;
+    client.reach(100).await?;
+    let report = |applied_revision| {
+        let node = "node-1".to_owned();
+        ReportRequest { node, applied_revision, ..ReportRequest::default() }
+    };
+    sync.report(report(100)).await?;
+    let applied = || {
+        let last_change = Point::last_change(&typha.server.board().load().view);
+        typha.server.clients().acks(last_change, Instant::now()).applied
+    };
+    assert_eq!(applied(), 1);
+    typha.send(SourceEvent::Init { datastore_id: 99 }).await?;
+    typha.send(SourceEvent::InitItems(vec![put("other", 3, "value")])).await?;
+    typha.send(SourceEvent::InitDone { revision: 3 }).await?;
+    client.state.position = None;
+    while client.begun.as_ref().is_some_and(|begin| begin.datastore_id != 99) {
+        client.checkpoint().await?;
+    }
+    assert_eq!(applied(), 0, "it enforces what there was");
+    sync.report(report(3)).await?;
+    assert_eq!(applied(), 1);
     Ok(())
 }

@@ -19,6 +19,11 @@ impl Point {
         Self { datastore_id: view.datastore_id(), revision: view.revision() }
     }
 
+    /// The revision, if it is one of this datastore.
+    pub(super) fn revision_in(self, datastore_id: u64) -> Option<Version> {
+        (self.datastore_id == datastore_id).then_some(self.revision)
+    }
+
     /// Where a view's last change was.
     pub fn last_change(view: &View) -> Self {
         Self { datastore_id: view.datastore_id(), revision: view.last_change() }

@@ -42,23 +42,24 @@ fn the_newest_stream_of_a_node_stays_when_an_older_one_ends() {
 }
 
 #[test]
-fn reports_add_up() {
+fn reports_add_up() -> Result<(), Unreported> {
     let (clients, now) = (Arc::new(Clients::default()), Instant::now());
     let _streams: Vec<_> = (0..20).map(|n| clients.register(&format!("node-{n:02}"), "1.0", address(n))).collect();
     for n in 0..5 {
-        assert!(clients.report(&format!("node-{n:02}"), report(9, 0), point(9)));
+        clients.report(&format!("node-{n:02}"), address(n), report(9, 0), point(9))?;
     }
-    assert!(clients.report("node-05", report(8, 2), point(9)));
-    assert!(!clients.report("stranger", report(9, 0), point(9)));
+    clients.report("node-05", address(5), report(8, 2), point(9))?;
+    assert!(clients.report("stranger", address(1), report(9, 0), point(9)).is_err());
     let acks = clients.acks(point(9), now);
     assert_eq!((acks.applied, acks.clients, acks.failing), (5, 20, 1));
     assert_eq!(acks.lagging.len(), LAGGING_NAMED);
     assert_eq!(clients.acks(point(8), now).applied, 6);
     assert_eq!(clients.list(point(9), now)[5].failures.len(), 2);
+    Ok(())
 }
 
 #[test]
-fn those_that_lag_most_are_named_with_how_far_and_why() {
+fn those_that_lag_most_are_named_with_how_far_and_why() -> Result<(), Unreported> {
     let (clients, start) = (Arc::new(Clients::default()), Instant::now());
     let streams: Vec<_> = (0..20).map(|n| clients.register(&format!("node-{n:02}"), "1.0", address(n))).collect();
     let after = |seconds| start + Duration::from_secs(seconds);
@@ -72,7 +73,7 @@ fn those_that_lag_most_are_named_with_how_far_and_why() {
             3 => 6,
             _ => 8,
         };
-        assert!(clients.report(&format!("node-{n:02}"), report(applied, 0), point(9)));
+        clients.report(&format!("node-{n:02}"), address(n), report(applied, 0), point(9))?;
     }
     streams[12].sent(100, point(5), after(25));
     streams[3].sent(100, point(9), after(20));
@@ -93,21 +94,22 @@ fn those_that_lag_most_are_named_with_how_far_and_why() {
     assert_eq!(acks.lagging[3], Lag { behind_revisions: Some(1), behind_ms: 3_000, ..lag(0) });
     assert_eq!(acks.lagging.len(), LAGGING_NAMED);
 
-    assert!(clients.report("node-03", report(9, 0), point(9)));
+    clients.report("node-03", address(3), report(9, 0), point(9))?;
     assert_eq!(clients.list(point(9), after(33))[3].lag, Lag { behind_revisions: Some(0), ..lag(3) });
+    Ok(())
 }
 
 #[test]
-fn what_was_reported_of_another_datastore_does_not_count() {
+fn what_was_reported_of_another_datastore_does_not_count() -> Result<(), Unreported> {
     let (clients, start) = (Arc::new(Clients::default()), Instant::now());
     let after = |seconds| start + Duration::from_secs(seconds);
     let streams = ["slow", "quick"].map(|node| clients.register(node, "1.0", address(1)));
     for stream in &streams {
         stream.sent(100, point(1000), after(1));
     }
-    assert!(
-        clients.report("slow", report(1000, 1), point(1000)) && clients.report("quick", report(1000, 1), point(1000))
-    );
+    for node in ["slow", "quick"] {
+        clients.report(node, address(1), report(1000, 1), point(1000))?;
+    }
     let acks = clients.acks(point(1000), after(1));
     assert_eq!((acks.applied, acks.failing), (2, 2));
 
@@ -119,7 +121,8 @@ fn what_was_reported_of_another_datastore_does_not_count() {
     // One has the new state and reports that. The other one is still being sent it, and says again what it enforces.
     streams[1].sent(100, replaced, after(101));
     streams[0].sent(100, Point { revision: 0, ..replaced }, after(101));
-    assert!(clients.report("quick", report(3, 0), replaced) && clients.report("slow", report(1000, 0), replaced));
+    clients.report("quick", address(1), report(3, 0), replaced)?;
+    clients.report("slow", address(1), report(1000, 0), replaced)?;
     let acks = clients.acks(replaced, after(103));
     assert_eq!((acks.applied, acks.lagging.len()), (1, 1), "{acks:?}");
     assert_eq!((&*acks.lagging[0].node, acks.lagging[0].behind_ms), ("slow", 3000));
@@ -132,13 +135,29 @@ fn what_was_reported_of_another_datastore_does_not_count() {
         Some(1),
         "one that follows lags by what it lacks"
     );
+    Ok(())
 }
 
 #[test]
-fn a_client_that_comes_from_another_datastore_reports_of_that_one() {
+fn a_client_that_comes_from_another_datastore_reports_of_that_one() -> Result<(), Unreported> {
     let (clients, now) = (Arc::new(Clients::default()), Instant::now());
     let streams = ["old", "new"].map(|node| clients.register(node, "1.0", address(1)));
     streams[0].holds(6);
-    assert!(clients.report("old", report(9, 0), point(9)) && clients.report("new", report(9, 0), point(9)));
+    for node in ["old", "new"] {
+        clients.report(node, address(1), report(9, 0), point(9))?;
+    }
     assert_eq!(clients.acks(point(9), now).applied, 1);
+    Ok(())
+}
+
+#[test]
+fn a_report_that_cannot_be_true_does_not_count() {
+    let (clients, now) = (Arc::new(Clients::default()), Instant::now());
+    let _stream = clients.register("node-1", "1.0", address(1));
+    let report = |node, from, applied| clients.report(node, address(from), report(applied, 0), point(9));
+    let (node, from) = ("node-1".to_owned(), address(2));
+    assert_eq!(report("node-1", 2, 9), Err(Unreported::NotItsConnection { node: node.clone(), from }));
+    assert_eq!(report("node-1", 1, u64::MAX), Err(Unreported::Ahead { node, applied: u64::MAX, latest: 9 }));
+    assert_eq!(clients.acks(point(9), now).applied, 0);
+    assert_eq!((report("node-1", 1, 9), clients.acks(point(9), now).applied), (Ok(()), 1));
 }

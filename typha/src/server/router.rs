@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     batch::{Encoding, frame},
-    clients::{Failure, Point, Report},
+    clients::{Failure, Point, Report, Unreported},
     feed::Board,
     session::{Claim, Position, Session, SessionBody, Subscription},
 };
@@ -30,6 +30,10 @@ const NODE_BYTES: std::ops::RangeInclusive<usize> = 1..=253;
 const VERSION_BYTES: usize = 253;
 /// As the protocol says: what a report may list.
 const FAILURES: usize = 100;
+/// The length of an object that is worth keeping: that of the longest key, a kind with two names of 253 bytes.
+const OBJECT_BYTES: usize = 600;
+/// The length of a reason that is worth keeping: some lines of text.
+const REASON_BYTES: usize = 1000;
 
 /// The methods, for one connection.
 pub(super) struct Router {
@@ -115,7 +119,7 @@ pub(super) fn read_claim(position: &wire::Position) -> Result<Option<Claim>, Sta
     Ok(Some(Claim { ranges, compare: position.compare }))
 }
 
-fn report(Router { shared, board, .. }: &Router, request: ReportRequest) -> Result<Response<Reply>, Status> {
+fn report(Router { shared, board, address }: &Router, request: ReportRequest) -> Result<Response<Reply>, Status> {
     check_node(&request.node)?;
     if request.failures.len() > FAILURES {
         return Err(Status::invalid_argument(format!("a report lists at most {FAILURES} failures")));
@@ -124,16 +128,26 @@ fn report(Router { shared, board, .. }: &Router, request: ReportRequest) -> Resu
     let report = Report {
         applied_revision: request.applied_revision,
         applied_at_unix_ms: request.applied_at_unix_ms,
-        failures: failures.map(|failure| Failure { object: failure.object, reason: failure.reason }).collect(),
+        failures: failures.map(read_failure).collect(),
     };
-    if !shared.clients.report(&request.node, report, Point::latest(&board.look().view)) {
-        // No offence: a report and its stream can overtake each other. The client tries again.
-        let status = Status::failed_precondition(format!("node {} has no stream at this replica", request.node));
-        return Ok(status.into_http());
+    match shared.clients.report(&request.node, *address, report, Point::latest(&board.look().view)) {
+        Ok(()) => {}
+        Err(foreign @ Unreported::NotItsConnection { .. }) => {
+            return Err(Status::permission_denied(foreign.to_string()));
+        }
+        // No offence: a report can overtake its stream, and a client its replica. It tries again.
+        Err(early) => return Ok(Status::failed_precondition(early.to_string()).into_http()),
     }
     let mut trailers = HeaderMap::new();
     trailers.insert(Status::GRPC_STATUS, HeaderValue::from_static("0"));
     Ok(respond(Full::new(frame(&ReportResponse {})).with_trailers(ready(Some(Ok(trailers)))).boxed_unsync()))
+}
+
+/// What is too long is kept in part: people read the beginning.
+fn read_failure(wire::Failure { mut object, mut reason }: wire::Failure) -> Failure {
+    object.truncate(object.floor_char_boundary(OBJECT_BYTES));
+    reason.truncate(reason.floor_char_boundary(REASON_BYTES));
+    Failure { object, reason }
 }
 
 fn check_node(node: &str) -> Result<(), Status> {
