@@ -175,7 +175,7 @@ impl Session {
             Phase::Streaming(_) if !latest.in_sync => self.pause(latest),
             Phase::Streaming(stream) => {
                 self.paused_since_beat = None;
-                if stream.is_whole() {
+                if stream.has_caught_up() {
                     self.ticket = None;
                 } else if let Some(step) = self.turn(latest, now) {
                     return step;

@@ -1,6 +1,6 @@
 //! Who is next. Pure: demands and times in, answers out.
 //!
-//! Repairs go before snapshots, whoever was sent a part already before both, who was put off before who was not, and
+//! Resumptions go before repairs and those before snapshots, whoever was sent a part already before all, who was put off before who was not, and
 //! otherwise first come, first served. Nobody overtakes a client because its own share would still fit.
 
 use std::{
@@ -167,12 +167,13 @@ impl Line {
     }
 
     pub(super) fn status(&self) -> AdmissionStatus {
-        let waiting_repairs = self.waiting.keys().filter(|turn| turn.need == Need::Repair).count();
+        let waiting = |need| self.waiting.keys().filter(|turn| turn.need == need).count();
         AdmissionStatus {
             budget_bytes: self.limits.budget_bytes,
             used_bytes: self.used_bytes,
-            waiting_repairs,
-            waiting_snapshots: self.waiting.len() - waiting_repairs,
+            waiting_resumes: waiting(Need::Resume),
+            waiting_repairs: waiting(Need::Repair),
+            waiting_snapshots: waiting(Need::Snapshot),
             ..self.totals
         }
     }
@@ -200,6 +201,7 @@ impl Line {
             self.waiting.remove(&turn);
             self.called.push(number);
             match place.demand.need {
+                Need::Resume => self.totals.admitted_resumes += 1,
                 Need::Repair => self.totals.admitted_repairs += 1,
                 Need::Snapshot => self.totals.admitted_snapshots += 1,
             }

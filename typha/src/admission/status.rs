@@ -11,11 +11,15 @@ pub struct AdmissionStatus {
     pub used_bytes: u64,
     /// How much of it ever was at a time.
     pub peak_bytes: u64,
+    /// Clients that wait to resume from far behind.
+    pub waiting_resumes: usize,
     /// Clients that wait for a repair.
     pub waiting_repairs: usize,
     /// Clients that wait for a snapshot.
     pub waiting_snapshots: usize,
-    /// How often clients were ever given a share for a repair, whether they had to wait or not.
+    /// How often clients were ever given a share to resume from far behind, whether they had to wait or not.
+    pub admitted_resumes: u64,
+    /// The same for a repair.
     pub admitted_repairs: u64,
     /// The same for a snapshot.
     pub admitted_snapshots: u64,

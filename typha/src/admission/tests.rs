@@ -33,14 +33,15 @@ fn full(now: Instant) -> (Line, [u64; 3]) {
 }
 
 #[test]
-fn repairs_go_first_then_who_was_put_off_then_who_came_first() {
+fn resumptions_go_first_then_repairs_then_who_was_put_off_then_who_came_first() {
     let now = Instant::now();
     let (mut line, mut holders) = full(now);
     let early = line.enter(snapshot(100), now);
     let late = line.enter(snapshot(100), now);
     let again = line.enter(Demand { put_off: 1, ..snapshot(100) }, now);
     let repair = line.enter(repair(100), now);
-    for expected in [repair, again, early, late] {
+    let resume = line.enter(Demand { need: Need::Resume, bytes: 100, put_off: 0 }, now);
+    for expected in [resume, repair, again, early, late] {
         line.take_called();
         line.leave(holders[0]);
         assert_eq!(line.take_called(), [expected]);
@@ -165,7 +166,7 @@ enum Event {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let need = prop_oneof![Just(Need::Repair), Just(Need::Snapshot)];
+    let need = prop_oneof![Just(Need::Resume), Just(Need::Repair), Just(Need::Snapshot)];
     prop_oneof![
         4 => (need, 0..500u64, 0..3u32).prop_map(|(need, bytes, put_off)| Event::Enter(need, bytes, put_off)),
         4 => (any::<usize>(), 0..200u64).prop_map(|(number, bytes)| Event::Ask(number, bytes)),
@@ -179,7 +180,7 @@ fn check(line: &mut Line, clients: &[u64], now: Instant) {
     let status = line.status();
     assert!(status.used_bytes <= status.budget_bytes && status.peak_bytes <= status.budget_bytes, "{status:?}");
     let waiting = clients.iter().filter(|number| line.is_waiting(**number)).count();
-    assert_eq!(waiting, status.waiting_repairs + status.waiting_snapshots);
+    assert_eq!(waiting, status.waiting_resumes + status.waiting_repairs + status.waiting_snapshots);
     assert!(waiting <= limits().waiting);
     // Shares are at most 100: with less in use than 200 nobody need wait.
     assert!(waiting == 0 || status.used_bytes > 200, "{waiting} wait for nothing: {status:?}");

@@ -33,13 +33,21 @@ impl Collector for AdmissionSizes {
         gauge("admission_peak_bytes", "How much of the budget ever was in use at a time", status.peak_bytes)?;
         let help = "Clients that wait for what they need";
         let mut waiting = encoder.encode_descriptor("admission_waiting", help, None, MetricType::Gauge)?;
-        for (need, clients) in [("repair", status.waiting_repairs), ("snapshot", status.waiting_snapshots)] {
+        for (need, clients) in [
+            ("resume", status.waiting_resumes),
+            ("repair", status.waiting_repairs),
+            ("snapshot", status.waiting_snapshots),
+        ] {
             let labels = [("need", need)];
             ConstGauge::new(clients as u64).encode(waiting.encode_family(&labels)?)?;
         }
         let help = "Clients that were given a share of the budget";
         let mut admitted = encoder.encode_descriptor("admission_admitted", help, None, MetricType::Counter)?;
-        for (need, clients) in [("repair", status.admitted_repairs), ("snapshot", status.admitted_snapshots)] {
+        for (need, clients) in [
+            ("resume", status.admitted_resumes),
+            ("repair", status.admitted_repairs),
+            ("snapshot", status.admitted_snapshots),
+        ] {
             let labels = [("need", need)];
             ConstCounter::new(clients).encode(admitted.encode_family(&labels)?)?;
         }

@@ -8,14 +8,18 @@ use model::{
 use super::{Claim, Subscription};
 use crate::{
     admission::{Demand, Need},
-    store::View,
+    store::{Cursor, View},
 };
 
 /// Where more ranges than this differ the client gets a snapshot: that is made once for all who need one.
 const REPAIRED_RANGES: usize = RANGES / 2;
 
-/// A repair of no more than a message costs what a resumption may cost.
+/// Who lacks no more than a message is not worth a place in line.
 const SMALL_BYTES: u64 = 128 << 10;
+
+/// So far it is counted what a client lacks that resumes: no share is larger. It is some thousands of entries, to look
+/// at which is far less work than to send them.
+const COUNTED_BYTES: u64 = 1 << 20;
 
 /// How to serve a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,16 +38,28 @@ impl Start {
     /// What the client has to be admitted for; `None` where it needs little.
     pub(super) fn demand(self, view: &View, put_off: u32) -> Option<Demand> {
         let state_bytes = view.state_bytes() as u64;
-        match self {
-            Self::Snapshot => Some(Demand { need: Need::Snapshot, bytes: state_bytes, put_off }),
-            Self::Repair(ranges) => {
-                // Keys are spread evenly over the ranges.
-                let bytes = state_bytes * ranges.len() as u64 / RANGES as u64;
-                (bytes > SMALL_BYTES).then_some(Demand { need: Need::Repair, bytes, put_off })
-            }
-            Self::Resume(_) | Self::Ahead(_) => None,
+        let (need, bytes) = match self {
+            Self::Snapshot => return Some(Demand { need: Need::Snapshot, bytes: state_bytes, put_off }),
+            // Keys are spread evenly over the ranges.
+            Self::Repair(ranges) => (Need::Repair, state_bytes * ranges.len() as u64 / RANGES as u64),
+            Self::Resume(revision) => (Need::Resume, lacking_bytes(view, revision)),
+            Self::Ahead(_) => return None,
+        };
+        (bytes > SMALL_BYTES).then_some(Demand { need, bytes, put_off })
+    }
+}
+
+/// How much changed since a revision, as far as it is counted. Looked at entry by entry: how much was written since then
+/// is not known of a replica that has just started, where clients lack next to nothing.
+fn lacking_bytes(view: &View, revision: Version) -> u64 {
+    let mut bytes = 0;
+    for entry in view.since(&Cursor::after(revision), revision, None) {
+        bytes += entry.encoded().len() as u64;
+        if bytes >= COUNTED_BYTES {
+            break;
         }
     }
+    bytes
 }
 
 /// Judges a client's position.

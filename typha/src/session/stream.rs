@@ -27,6 +27,8 @@ pub(super) struct Stream {
     ranges: Option<RangeSet>,
     /// While the client gets a snapshot: the revision at which it will be whole.
     snapshot: Option<Version>,
+    /// Whether it ever had everything since it began.
+    has_caught_up: bool,
     /// The beat of the last checkpoint.
     told_at_beat: Option<u64>,
 }
@@ -44,33 +46,36 @@ pub(super) enum Next {
 impl Stream {
     /// Up to which revision everything was handed out; 0 before a snapshot or a repair is whole.
     pub(super) fn position(&self) -> Version {
-        if self.is_whole() { self.cursor.complete_to() } else { 0 }
+        if self.snapshot.is_none() && self.ranges.is_none() { self.cursor.complete_to() } else { 0 }
     }
 
-    /// Whether no snapshot and no repair is under way.
-    pub(super) fn is_whole(&self) -> bool {
-        self.snapshot.is_none() && self.ranges.is_none()
+    /// Whether what it needed when it began is not under way any more.
+    pub(super) fn has_caught_up(&self) -> bool {
+        self.has_caught_up
     }
 
     pub(super) fn resume(view: &View, revision: Version) -> Self {
-        let cursor = Cursor::after(revision);
-        let epoch = view.epoch();
-        Self { epoch, cursor, tombstones_after: revision, ranges: None, snapshot: None, told_at_beat: None }
+        Self { cursor: Cursor::after(revision), ..Self::starting(view, revision) }
     }
 
     /// Everything in these ranges; of the others the client has what the view has.
     pub(super) fn repair(view: &View, ranges: RangeSet) -> Self {
-        let (cursor, tombstones_after) = (Cursor::after(0), view.revision());
-        Self { epoch: view.epoch(), cursor, tombstones_after, ranges: Some(ranges), snapshot: None, told_at_beat: None }
+        Self { ranges: Some(ranges), ..Self::starting(view, view.revision()) }
     }
 
     pub(super) fn snapshot(view: &View) -> Self {
+        Self { snapshot: Some(view.revision()), ..Self::starting(view, view.revision()) }
+    }
+
+    /// With everything before it.
+    fn starting(view: &View, tombstones_after: Version) -> Self {
         Self {
             epoch: view.epoch(),
             cursor: Cursor::after(0),
-            tombstones_after: view.revision(),
+            tombstones_after,
             ranges: None,
-            snapshot: Some(view.revision()),
+            snapshot: None,
+            has_caught_up: false,
             told_at_beat: None,
         }
     }
@@ -99,7 +104,7 @@ impl Stream {
         self.cursor = batch.next;
         if self.cursor.covers(target.revision()) {
             self.tombstones_after = self.cursor.complete_to();
-            (self.snapshot, self.ranges) = (None, None);
+            (self.snapshot, self.ranges, self.has_caught_up) = (None, None, true);
             self.told_at_beat = is_latest.then_some(latest.beat);
         }
         Next::Batch(batch.bytes)

@@ -36,8 +36,9 @@ function left(ms) {
   return ms === 0 ? "now" : `in ${duration(ms)}`;
 }
 
-function admitted({ used_bytes, budget_bytes, waiting_repairs, waiting_snapshots }) {
-  const waiting = waiting_repairs + waiting_snapshots;
+function admitted({ used_bytes, budget_bytes, waiting_resumes = 0, waiting_repairs, waiting_snapshots }) {
+  // A replica that was not updated yet tells nothing of resumptions.
+  const waiting = waiting_resumes + waiting_repairs + waiting_snapshots;
   return `${bytes(used_bytes)} of ${bytes(budget_bytes)}` + (waiting > 0 ? `, ${counted(waiting, "client")} waiting` : "");
 }
 

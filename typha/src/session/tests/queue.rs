@@ -69,6 +69,33 @@ fn a_stream_that_starts_over_needs_its_turn_too() {
 
 const WINDOW: Duration = Duration::from_secs(5);
 
+#[test]
+fn who_resumes_from_far_behind_waits_for_its_turn_and_holds_it_until_it_has_caught_up() {
+    let (mut store, batches) = (store(1000), Batches::bounded(64 << 10, 1 << 20));
+    let (mut near, mut far) = (client_of(&store), client_of(&store));
+    let value = "v".repeat(1000);
+    store.apply(1001, &(1..=100).map(|number| put(number, 1001, &value)).collect::<Vec<_>>());
+    let latest = published(&store, 0);
+    let (admission, holder) = busy();
+    let mut session = connect_to(&near, &admission);
+    assert_eq!(run(&mut session, &mut near, &latest, &batches), Step::Wait, "it lacks less than a message");
+
+    store.apply(1002, &(101..=200).map(|number| put(number, 1002, &value)).collect::<Vec<_>>());
+    let latest = published(&store, 0);
+    let mut session = connect_to(&far, &admission);
+    assert_eq!(run(&mut session, &mut far, &latest, &batches), Step::Queue);
+    assert_eq!((far.received, admission.status().waiting_resumes), (0, 1));
+    drop(holder);
+    for _ in 0..3 {
+        let step = session.next(&latest, None, &batches, Instant::now());
+        let (Step::Begin(_, bytes) | Step::Send(bytes)) = step else { panic!("{step:?}") };
+        assert_eq!(far.take(&bytes).expect("the digests agree"), None);
+        assert_eq!(admission.status().used_bytes, 100, "more is to come");
+    }
+    assert_eq!(run(&mut session, &mut far, &latest, &batches), Step::Wait);
+    assert_eq!((far.mode(), far.received, admission.status().used_bytes), (wire::begin::Mode::Resume, 200, 0));
+}
+
 /// A server that sends one snapshot at a time, an entry a message, and takes its share from who takes less than that.
 fn impatient() -> (Arc<Admission>, Batches) {
     let limits = AdmissionLimits { budget_bytes: 100, share_bytes: 100, window: WINDOW, ..AdmissionLimits::default() };
