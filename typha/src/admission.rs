@@ -1,9 +1,10 @@
 //! Who is sent a whole state now, who waits, and who is told to come back: so that a storm of clients that need one
 //! takes nothing from those that are served already.
 //!
-//! A client that lacks little never comes here. One that needs a snapshot, a large repair or much that changed asks for a
-//! share of a budget of bytes and holds it until it has everything. `line` decides, purely; this is the lock and the wakers around it, and
-//! what calls it once a second. How much there is to send, and what is sent, is the session's business.
+//! A client that lacks little never comes here. One that needs a snapshot, a large repair or much that changed asks for
+//! a share of a budget of bytes and holds it until it has everything. `line` decides, purely; this is the lock and the
+//! wakers around it, and what calls it once a second. How much there is to send, and what is sent, is the session's
+//! business.
 
 mod demand;
 mod limits;

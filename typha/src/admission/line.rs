@@ -1,7 +1,8 @@
 //! Who is next. Pure: demands and times in, answers out.
 //!
-//! Resumptions go before repairs and those before snapshots, whoever was sent a part already before all, who was put off before who was not, and
-//! otherwise first come, first served. Nobody overtakes a client because its own share would still fit.
+//! Resumptions go before repairs and those before snapshots, whoever was sent a part already before all, who was put off
+//! before who was not, and otherwise first come, first served. Nobody overtakes a client because its own share would
+//! still fit.
 
 use std::{
     cmp::Reverse,

@@ -63,7 +63,6 @@ fn stream(mode: begin::Mode, keys: &[&str], ranges: RangeSet) -> Batch {
         datastore_id: 7,
         server: "typha-a".into(),
         ranges: ranges.to_bytes().to_vec().into(),
-        ..Begin::default()
     };
     let entries = keys.iter().map(|key| entry(key)).collect();
     Batch { begin: Some(begin), entries, ..checkpoint() }
@@ -71,7 +70,9 @@ fn stream(mode: begin::Mode, keys: &[&str], ranges: RangeSet) -> Batch {
 
 fn checkpoint() -> Batch {
     let mut digest = Digest::default();
-    KEYS.iter().for_each(|key| digest.add(EntryHash::of(key, 3, b"{}")));
+    for key in KEYS {
+        digest.add(EntryHash::of(key, 3, b"{}"));
+    }
     let digest = digest.to_bytes().to_vec().into();
     let checkpoint = Checkpoint { revision: 3, digest, upstream_age_ms: 0, in_sync: true };
     Batch { checkpoint: Some(checkpoint), ..Batch::default() }

@@ -4,9 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-/// Of the time that a replica gives, clients look for another place in this part, and leave without one in the rest: a
-/// second attempt must fit in, and the end of the drain is a cut.
-const LOOK_PART: f64 = 0.75;
+/// Of the time that a replica gives, clients first look for another place in this part.
+const LOOK_PART: f64 = 0.5;
+
+/// They leave without one after this part and before the end, which is a cut. In between further attempts must fit in.
+const STAY_PART: f64 = 0.75;
 
 /// What a client has in mind.
 #[derive(Debug)]
@@ -47,7 +49,7 @@ impl Plan {
     /// Typha asks the client to go within a time. Said once.
     pub(in crate::sync) fn asked(&mut self, reason: &str, within: Duration, may_stay: bool, now: Instant, random: f64) {
         let look_at = now + within.mul_f64(LOOK_PART * random);
-        let by = (!may_stay).then(|| now + within.mul_f64(LOOK_PART + (1.0 - LOOK_PART) * random));
+        let by = (!may_stay).then(|| now + within.mul_f64(STAY_PART + (1.0 - STAY_PART) * random));
         self.look_at = Some(look_at);
         self.leave = Some(Leave { by, reason: reason.into() });
     }
@@ -122,7 +124,7 @@ mod tests {
             plan.consider(true, None, look_at, random);
             assert!(plan.is_to_look(look_at));
             let by = plan.next().unwrap();
-            assert!(by >= now + within.mul_f64(LOOK_PART) && by < now + within);
+            assert!(by >= now + within.mul_f64(STAY_PART) && by < now + within);
             assert!(plan.is_over(by) && !plan.is_over(look_at));
         }
     }
