@@ -27,7 +27,7 @@ use super::{
 const MAX_PENDING_BYTES: usize = 2 << 30;
 
 /// What an entry takes beside its key and value, so that empty ones count too.
-pub(super) const ENTRY_BYTES: usize = 128;
+const ENTRY_BYTES: usize = 128;
 
 /// A snapshot may be complete at a revision before the one held: typha shares snapshots, and what came since follows.
 /// After this many checkpoints that are still too old, the server really is behind.
@@ -241,7 +241,7 @@ impl Protocol {
         if self.stream.is_none() {
             return Err(ProtocolError::BeforeBegin);
         }
-        self.pending_bytes += ENTRY_BYTES + entry.key.len() + entry.value.as_ref().map_or(0, bytes::Bytes::len);
+        self.pending_bytes += bytes_of(&entry);
         if self.pending_bytes > MAX_PENDING_BYTES {
             return Err(ProtocolError::NoCheckpoint { limit_bytes: MAX_PENDING_BYTES });
         }
@@ -331,6 +331,11 @@ impl Protocol {
         self.pending.clear();
         self.pending_bytes = 0;
     }
+}
+
+/// What an entry takes in memory.
+pub(super) fn bytes_of(entry: &Entry) -> usize {
+    ENTRY_BYTES + entry.key.len() + entry.value.as_ref().map_or(0, bytes::Bytes::len)
 }
 
 /// Of what a stream says about a key the newest counts.

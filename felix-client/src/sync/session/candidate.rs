@@ -8,9 +8,8 @@ mod tests;
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use model::Version;
-use proto::sync::v1::{Batch, Begin, Checkpoint, Entry, GoAway, SubscribeRequest, begin::Mode, go_away::Kind};
+use proto::sync::v1::{Batch, Begin, Checkpoint, GoAway, SubscribeRequest, begin::Mode, go_away::Kind};
 use tokio::time::{Instant, timeout};
 
 use super::super::{
@@ -18,7 +17,7 @@ use super::super::{
     choice::Choice,
     course::Trouble,
     disconnect::{MAX_REASON_CHARS, MAX_RETRY_AFTER, tamed, within},
-    protocol::ENTRY_BYTES,
+    protocol::bytes_of,
     transport::Transport,
 };
 
@@ -67,23 +66,17 @@ pub(super) enum Progress {
 }
 
 impl<'a, T: Transport + 'a> Candidate<'a, T> {
-    /// Begins to connect. `request` has the client's position. All is to be done `within` a time, if any.
-    pub(super) fn start(
-        config: &'a Config,
-        choice: Arc<Choice>,
-        request: SubscribeRequest,
-        within: Option<Duration>,
-    ) -> Self {
+    /// Begins to connect. `request` has the client's position. All is to be done `within` a time.
+    pub(super) fn start(config: &'a Config, choice: Arc<Choice>, request: SubscribeRequest, within: Duration) -> Self {
         let datastore_id = request.position.as_ref().map_or(0, |position| position.datastore_id);
         let (address, limit) = (Arc::clone(&choice.replica.address), config.connect_limit);
         let opening = Box::pin(async move {
             let opened = timeout(limit, T::open(config, &address, &request)).await;
             opened.unwrap_or_else(|_| Err(Disconnect::TimedOut { address, limit }))
         });
-        let most = limit + CATCH_UP_LIMIT;
         Self {
             choice,
-            gives_up_at: Instant::now() + within.map_or(most, |within| within.min(most)),
+            gives_up_at: Instant::now() + within,
             config,
             stage: Stage::Opening(opening),
             datastore_id,
@@ -129,7 +122,7 @@ impl<'a, T: Transport + 'a> Candidate<'a, T> {
         if let Some(word) = &batch.go_away {
             return Err(Unfit::told(word));
         }
-        self.gathered_bytes += batch.entries.iter().map(size_of).sum::<usize>();
+        self.gathered_bytes += batch.entries.iter().map(bytes_of).sum::<usize>();
         if self.gathered_bytes > MAX_GATHERED_BYTES {
             return Err(Unfit::because("it sends too much to catch up"));
         }
@@ -187,11 +180,6 @@ impl Unfit {
     fn told(word: &GoAway) -> Self {
         Self { trouble: trouble_of(word), reason: tamed(&word.reason, MAX_REASON_CHARS) }
     }
-}
-
-/// What an entry takes in memory.
-fn size_of(entry: &Entry) -> usize {
-    ENTRY_BYTES + entry.key.len() + entry.value.as_ref().map_or(0, Bytes::len)
 }
 
 /// What a replica is avoided for that tells a client to go.

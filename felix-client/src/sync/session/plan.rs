@@ -4,11 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
+use super::super::{course::Course, replica::Replica};
+
 /// Of the time that a replica gives, clients first look for another place in this part.
 const LOOK_PART: f64 = 0.5;
 
 /// They leave without one after this part and before the end, which is a cut. In between further attempts must fit in.
 const STAY_PART: f64 = 0.75;
+
+/// A client that holds nothing yet, or has to leave and found no place, looks again after this.
+pub(in crate::sync) const NOT_YET: Duration = Duration::from_secs(1);
 
 /// What a client has in mind.
 #[derive(Debug)]
@@ -33,8 +38,7 @@ impl Plan {
         Self { spread, look_at: None, leave: None }
     }
 
-    /// What is known of replicas changed: there is a better place now, or there may be one at a time to come. `random`
-    /// lies in `0.0..1.0`.
+    /// There is a better place now, or there may be one at a time to come. `random` lies in `0.0..1.0`.
     pub(in crate::sync) fn consider(&mut self, is_better: bool, later: Option<Instant>, now: Instant, random: f64) {
         // Who is to leave has spread its first look already: news must not bring all of them at once.
         if self.has_to_leave() && self.look_at.is_some() {
@@ -69,9 +73,22 @@ impl Plan {
         self.leave.take_if(|leave| leave.by.is_none());
     }
 
-    /// Half of the time that is left, for who has to leave: another attempt is to fit in.
-    pub(in crate::sync) fn time_for_an_attempt(&self, now: Instant) -> Option<Duration> {
-        Some(self.leave.as_ref()?.by?.saturating_duration_since(now) / 2)
+    /// How long an attempt may take, `most` at the most. Half of the time that is left, for who has to leave: another
+    /// attempt is to fit in.
+    pub(in crate::sync) fn time_for_an_attempt(&self, now: Instant, most: Duration) -> Duration {
+        let by = self.leave.as_ref().and_then(|leave| leave.by);
+        by.map_or(most, |by| (by.saturating_duration_since(now) / 2).min(most))
+    }
+
+    /// Where to go from `here`, if anywhere.
+    pub(in crate::sync) fn place<'c>(&self, course: &'c Course, here: &str, now: Instant) -> Option<&'c Replica> {
+        if self.has_to_leave() { course.elsewhere(here, now) } else { course.better(here, now) }
+    }
+
+    /// What is known of replicas changed, or an attempt came to its end: plans the next look from `here`.
+    pub(in crate::sync) fn weigh(&mut self, course: &Course, here: &str, now: Instant, random: f64) {
+        let later = if self.has_to_leave() { Some(now + NOT_YET) } else { course.look_again_at(here, now) };
+        self.consider(course.better(here, now).is_some(), later, now, random);
     }
 
     /// Whether it is time to leave without a better place.
@@ -135,7 +152,7 @@ mod tests {
         let mut plan = Plan::new(SPREAD);
         plan.asked("too many", SPREAD, true, now, 0.1);
         assert!(plan.is_to_look(now + SPREAD) && plan.next().is_none() && !plan.has_to_leave());
-        assert_eq!(plan.time_for_an_attempt(now), None);
+        assert_eq!(plan.time_for_an_attempt(now, SPREAD), SPREAD);
         assert!(!plan.is_over(now + SPREAD * 10) && plan.leave().is_some());
         plan.found_nothing();
         assert_eq!(plan.leave(), None);

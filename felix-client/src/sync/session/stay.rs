@@ -3,7 +3,7 @@
 use std::{future, pin::Pin, sync::Arc};
 
 use proto::sync::v1::{Batch, GoAway, go_away::Kind};
-use tokio::time::{Duration, Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
     super::{
@@ -16,13 +16,10 @@ use super::{
         transport::Transport,
     },
     Consumer, Gone, Refused, Session, Took,
-    candidate::{Candidate, Progress, Unfit, trouble_of},
-    plan::Plan,
+    candidate::{CATCH_UP_LIMIT, Candidate, Progress, Unfit, trouble_of},
+    plan::{NOT_YET, Plan},
     stream::{Active, Ended, Lost},
 };
-
-/// A client that holds nothing yet, or has to leave and found no place, looks again after this.
-pub(in crate::sync) const NOT_YET: Duration = Duration::from_secs(1);
 
 /// One stream while it lasts.
 pub(super) struct Stay<'s, 'a, C, T> {
@@ -245,16 +242,14 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
     fn look(&mut self, now: Instant) {
         let (course, mut request) = (&self.session.course, self.session.request());
         request.resume_only = true;
-        let better = if self.plan.has_to_leave() {
+        if self.plan.has_to_leave() {
             // There may be new ones, at addresses that we do not know.
             self.session.config.discovery.hurry();
-            course.elsewhere(self.address(), now)
         } else {
             // Who may stay insists on nothing.
             (request.referred, request.put_off) = (0, 0);
-            course.better(self.address(), now)
-        };
-        let better = better.cloned();
+        }
+        let better = self.plan.place(course, self.address(), now).cloned();
         // Nothing can be resumed before there is something, nor while it is in doubt.
         if request.position.as_ref().is_none_or(|position| position.compare) {
             return self.plan.consider(false, Some(now + NOT_YET), now, fastrand::f64());
@@ -268,7 +263,8 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
             return self.consider();
         };
         let choice = self.session.choice(replica, self.cause());
-        let within = self.plan.time_for_an_attempt(now);
+        let most = self.session.config.connect_limit + CATCH_UP_LIMIT;
+        let within = self.plan.time_for_an_attempt(now, most);
         self.candidate = Some(Box::new(Candidate::start(self.session.config, choice, request, within)));
     }
 
@@ -286,11 +282,8 @@ impl<'s, 'a, C: Consumer, T: Transport + 'a> Stay<'s, 'a, C, T> {
         if self.candidate.is_some() {
             return;
         }
-        let (now, course) = (Instant::now(), &self.session.course);
-        let is_better = course.better(self.address(), now).is_some();
-        let later =
-            if self.plan.has_to_leave() { Some(now + NOT_YET) } else { course.look_again_at(self.address(), now) };
-        self.plan.consider(is_better, later, now, fastrand::f64());
+        let here = Arc::clone(self.address());
+        self.plan.weigh(&self.session.course, &here, Instant::now(), fastrand::f64());
     }
 
     fn refused(&self, refused: Refused, by: &Choice) -> Next<T> {

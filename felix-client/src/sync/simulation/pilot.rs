@@ -16,8 +16,7 @@ use super::super::{
     session::{
         STALE_SPREAD,
         candidate::{CATCH_UP_LIMIT, trouble_of},
-        plan::Plan,
-        stay::NOT_YET,
+        plan::{NOT_YET, Plan},
     },
 };
 
@@ -120,13 +119,13 @@ impl Pilot {
         if !self.plan.is_to_look(now) {
             return Wish::Nothing;
         }
-        let (address, has_to_leave) = (self.address(here), self.plan.has_to_leave());
-        let better = if has_to_leave { self.course.elsewhere(address, now) } else { self.course.better(address, now) };
-        let better = better.and_then(|replica| self.number(&replica.address));
-        if let Some(number) = better.filter(|_| !has_candidate) {
-            let most = CONNECT_LIMIT + CATCH_UP_LIMIT;
-            self.candidate_until =
-                Some(now + self.plan.time_for_an_attempt(now).map_or(most, |within| within.min(most)));
+        // One that is tried already is considered when that has come to an end.
+        if has_candidate {
+            return Wish::Nothing;
+        }
+        let better = self.plan.place(&self.course, self.address(here), now);
+        if let Some(number) = better.and_then(|replica| self.number(&replica.address)) {
+            self.candidate_until = Some(now + self.plan.time_for_an_attempt(now, CONNECT_LIMIT + CATCH_UP_LIMIT));
             return Wish::Look(number);
         }
         self.plan.found_nothing();
@@ -220,11 +219,7 @@ impl Pilot {
         if has_candidate {
             return;
         }
-        let address = self.address(here);
-        let is_better = self.course.better(address, now).is_some();
-        let later =
-            if self.plan.has_to_leave() { Some(now + NOT_YET) } else { self.course.look_again_at(address, now) };
-        self.plan.consider(is_better, later, now, self.random.f64());
+        self.plan.weigh(&self.course, &self.replicas[here].address, now, self.random.f64());
     }
 
     fn address(&self, number: usize) -> &Arc<str> {

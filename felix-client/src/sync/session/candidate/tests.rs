@@ -51,7 +51,7 @@ async fn candidate(config: &Config) -> Candidate<'_, Nothing> {
     let choice = Choice { replica, rank: 1, of: 2, cause: Cause::Preferred };
     let position = Some(Position { datastore_id: 7, revision: 10, ..Position::default() });
     let request = SubscribeRequest { position, ..SubscribeRequest::default() };
-    let mut candidate = Candidate::start(config, Arc::new(choice), request, None);
+    let mut candidate = Candidate::start(config, Arc::new(choice), request, CATCH_UP_LIMIT);
     assert_eq!(candidate.progress().await.unwrap(), Progress::Coming, "it is connected");
     candidate
 }
@@ -126,6 +126,7 @@ async fn what_it_may_send_has_a_bound() {
     let mut candidate = candidate(&config).await;
     candidate.gather(begin(Mode::Resume, 7)).unwrap();
     // Small on the wire, large in memory: entries of nothing but a key.
-    let many: Vec<_> = std::iter::repeat_n(("Tier/a", 11), MAX_GATHERED_BYTES / ENTRY_BYTES).collect();
+    let each = bytes_of(&entries(&[("Tier/a", 11)]).entries[0]);
+    let many: Vec<_> = std::iter::repeat_n(("Tier/a", 11), MAX_GATHERED_BYTES / each + 1).collect();
     assert_eq!(candidate.gather(entries(&many)).unwrap_err().trouble, Trouble::Unfit);
 }
