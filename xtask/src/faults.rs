@@ -22,8 +22,7 @@ pub(crate) fn run(PassedOn { words }: &PassedOn) -> Result<ExitCode> {
         // It is about what is lost, not about what it costs.
         Command::new(run::build_program("faults")?)
     } else {
-        run::check(&mut run::cargo(["build", "--release", "--package", "typha", "--package", "lab", "--bins"]))?;
-        Command::new(run::target_dir().join("release/faults"))
+        Command::new(run::build_released("lab", "faults")?)
     };
     run::pass_through(faults.args(words))
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod ci;
 mod conformance;
+mod disk;
 mod faults;
 mod fuzz;
 mod interop;

@@ -98,7 +98,7 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-/// A development tool in a pinned version.
+/// A development tool: the one in PATH, else one of ours in a pinned version.
 pub(crate) struct Tool {
     /// The program.
     pub(crate) program: &'static str,

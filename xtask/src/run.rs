@@ -9,15 +9,24 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::disk::{self, Build};
+
 /// The workspace's root; tasks run there wherever they were called from.
 pub(crate) fn root() -> PathBuf {
     let manifest_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest_dir.parent().unwrap_or(manifest_dir).to_path_buf()
 }
 
-/// Where cargo puts what it builds.
+/// Where cargo puts what it builds. It put us there, wherever the environment or somebody's configuration of cargo say
+/// that is.
 pub(crate) fn target_dir() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    let own = env::current_exe().ok();
+    own.as_deref().and_then(target_of).map_or_else(|| root().join("target"), Path::to_path_buf)
+}
+
+/// `target` of `target/debug/xtask`.
+fn target_of(program: &Path) -> Option<&Path> {
+    program.parent()?.parent()
 }
 
 /// The cargo that runs us, in the workspace's root.
@@ -30,8 +39,16 @@ pub(crate) fn cargo<const N: usize>(args: [&str; N]) -> Command {
 /// Builds the workspace's programs and says where one of them is. All of them at once: cargo then chooses the same
 /// features for every dependency each time, and builds it once.
 pub(crate) fn build_program(name: &str) -> Result<PathBuf> {
+    disk::check(&target_dir(), Build::Programs)?;
     check(&mut cargo(["build", "--workspace", "--bins"]))?;
     Ok(target_dir().join("debug").join(name))
+}
+
+/// Builds the programs of typha and of one more package as they are shipped, and says where one of them is.
+pub(crate) fn build_released(package: &str, name: &str) -> Result<PathBuf> {
+    disk::check(&target_dir(), Build::Released)?;
+    check(&mut cargo(["build", "--release", "--package", "typha", "--package", package, "--bins"]))?;
+    Ok(target_dir().join("release").join(name))
 }
 
 /// Runs a command to its end; anything but success is an error that names it.
@@ -96,5 +113,17 @@ impl Parts {
             eprintln!("{:>8.1} s  {verdict:<6} {}", row.seconds, row.name);
         }
         if self.rows.iter().all(|row| row.error.is_none()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_built_is_found_where_cargo_put_us() {
+        assert_eq!(target_of(Path::new("/cache/cargo/debug/xtask")), Some(Path::new("/cache/cargo")));
+        let triple = Path::new("/target/x86_64-unknown-linux-gnu/debug/xtask");
+        assert_eq!(target_of(triple), Some(Path::new("/target/x86_64-unknown-linux-gnu")), "programs are beside us");
     }
 }

@@ -8,6 +8,7 @@ use std::{
 use anyhow::{Result, bail};
 
 use crate::{
+    disk::{self, Build},
     needs::{self, Need},
     run,
 };
@@ -23,6 +24,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    disk::check(&run::target_dir(), Build::Tests)?;
     needs::provide(NEEDS)?;
     let selection: &[OsString] = if options.rest.is_empty() { &["--workspace".into()] } else { &options.rest };
     // Tests start the workspace's own programs and look for them where cargo puts them.

@@ -22,8 +22,7 @@ pub(super) struct Ours {
 impl Ours {
     pub(super) fn build() -> Result<Self> {
         eprintln!("Building Cattail as released (some minutes the first time) ...");
-        run::check(&mut run::cargo(["build", "--release", "--package", "typha", "--package", "loadtest", "--bins"]))?;
-        Ok(Self { loadtest: run::target_dir().join("release/loadtest") })
+        Ok(Self { loadtest: run::build_released("loadtest", "loadtest")? })
     }
 
     /// A process that removes a folder when it is told or we are gone, however we went.

@@ -46,11 +46,22 @@ fn source(file: &Path, text: &str) -> Vec<String> {
         complaints.push(format!("{}: does not open with //! and what it is for", file.display()));
     }
     let in_tests = file.components().any(|part| part.as_os_str() == "tests") || file.ends_with("tests.rs");
-    let lines = text.split("#[cfg(test)]").next().unwrap_or_default().lines().count();
+    let lines = production_lines(text);
     if lines > FILE_LINES_MAX && !in_tests {
         complaints.push(format!("{}: {lines} lines of production code, at most {FILE_LINES_MAX}", file.display()));
     }
     complaints
+}
+
+/// All lines before the tests that end a file. `#[cfg(test)]` alone ends nothing: it stands above `mod tests;` too, with
+/// the whole file below.
+fn production_lines(text: &str) -> usize {
+    let lines: Vec<_> = text.lines().collect();
+    let are_tests = |pair: &[&str]| {
+        let [attribute, module] = pair else { return false };
+        *attribute == "#[cfg(test)]" && module.contains("mod ") && module.ends_with('{')
+    };
+    lines.windows(2).position(are_tests).unwrap_or(lines.len())
 }
 
 /// Directories whose every file is a crate's root, and may name modules.
@@ -91,4 +102,24 @@ fn namers(root: &Path, dir: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(namers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_that_are_named_at_the_top_hide_no_line_of_what_follows() {
+        let body = "fn f() {}\n".repeat(FILE_LINES_MAX);
+        let complaints = |text: &str| source(Path::new("calc/src/rules.rs"), text).len();
+        assert_eq!(complaints(&format!("//! Room.\n#[cfg(test)]\nmod tests;\n{body}")), 1);
+        assert_eq!(complaints(&format!("//! Room.\n#[cfg(test)]\nmod tests {{\n{body}}}\n")), 0);
+        assert_eq!(complaints(&body), 1, "it does not say what it is for");
+    }
+
+    #[test]
+    fn a_path_of_somebodys_machine_is_found() {
+        assert_eq!(traces(Path::new("docs/a.md"), &format!("see {}", TRACES[0])).len(), 1);
+        assert_eq!(traces(Path::new("docs/a.md"), "see /etc/typha").len(), 0);
+    }
 }
