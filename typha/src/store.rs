@@ -35,6 +35,10 @@ use self::{quarantine::Lost, view::Place};
 /// not cost its clients a snapshot.
 const TOMBSTONE_ALLOWANCE_BYTES: usize = 1 << 20;
 
+/// What an entry takes beside its encoded bytes: its key, its places in the maps, and what holds it all. Tombstones are
+/// short, and this is most of what they take; by their bytes alone they would come to four times the state's memory.
+const ENTRY_BYTES: usize = 300;
+
 /// Digests of this many past commits are kept, so that the digest in a client's position can be checked. At ten
 /// commits per second it is more than six minutes; older positions are checked by the client itself.
 const DIGEST_HISTORY: usize = 4096;
@@ -46,7 +50,7 @@ pub struct Store {
     view: View,
     /// Where the tombstones are in the index, so that the oldest can be dropped.
     tombstones: OrdSet<Place>,
-    /// What the tombstones' entries take.
+    /// What the tombstones take in memory.
     tombstone_bytes: usize,
     /// See [`TOMBSTONE_ALLOWANCE_BYTES`].
     tombstone_allowance_bytes: usize,
@@ -170,7 +174,7 @@ impl Store {
     fn account_addition(&mut self, entry: &Entry) {
         self.view.written_bytes += entry.encoded().len() as u64;
         if entry.is_tombstone() {
-            self.tombstone_bytes += entry.encoded().len();
+            self.tombstone_bytes += memory_bytes(entry);
             self.tombstones.insert(Place::of(entry));
         } else {
             self.view.keys += 1;
@@ -182,7 +186,7 @@ impl Store {
 
     fn account_removal(&mut self, entry: &Entry) {
         if entry.is_tombstone() {
-            self.tombstone_bytes -= entry.encoded().len();
+            self.tombstone_bytes -= memory_bytes(entry);
             self.tombstones.remove(&Place::of(entry));
         } else {
             self.view.keys -= 1;
@@ -194,15 +198,20 @@ impl Store {
 
     /// Tombstones never take more than the state itself. Whoever is older than a dropped one needs a snapshot.
     fn drop_oldest_tombstones(&mut self) {
-        let bound = self.view.state_bytes.max(self.tombstone_allowance_bytes);
+        let state_bytes = self.view.state_bytes + self.view.keys * ENTRY_BYTES;
+        let bound = state_bytes.max(self.tombstone_allowance_bytes);
         while self.tombstone_bytes > bound {
             let Some(place) = self.tombstones.get_min().cloned() else { return };
             self.tombstones.remove(&place);
             self.view.floor = self.view.floor.max(place.revision());
             if let Some(entry) = self.view.index.remove(&place) {
-                self.tombstone_bytes -= entry.encoded().len();
+                self.tombstone_bytes -= memory_bytes(&entry);
                 self.view.entries.remove(entry.key());
             }
         }
     }
+}
+
+fn memory_bytes(entry: &Entry) -> usize {
+    entry.encoded().len() + ENTRY_BYTES
 }
