@@ -125,7 +125,10 @@ impl Store {
     /// Ends a transaction: the digest of the state at this revision is remembered, and history is kept within bounds.
     fn commit(&mut self, revision: Version) {
         self.advance(revision);
-        self.view.digests.insert(self.view.revision, self.view.digest);
+        // While entries are lost it is not the digest of what the datastore has.
+        if self.is_whole() {
+            self.view.digests.insert(self.view.revision, self.view.digest);
+        }
         if self.view.digests.len() > DIGEST_HISTORY {
             let oldest = self.view.digests.get_min().map(|(revision, _)| *revision);
             oldest.and_then(|revision| self.view.digests.remove(&revision));

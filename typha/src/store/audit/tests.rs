@@ -194,3 +194,18 @@ fn what_a_list_no_longer_has_is_gone_for_readers_too() {
     let news: Vec<_> = view.since(&Cursor::after(KEYS + 1), KEYS + 1, None).map(|entry| &**entry.key()).collect();
     assert_eq!((store.is_whole(), news), (true, vec![&*key(700).to_string()]));
 }
+
+#[test]
+fn what_is_not_whole_leaves_no_digest_by_which_clients_are_judged() {
+    let mut store = store();
+    flip(&store.view().get(&key(700).to_string()).expect("it is there").encoded()[30]);
+    let (damaged, _) = audit(&store, RangeSet::all());
+    store.put_away(&damaged);
+    store.apply(KEYS + 2, &[put(1, KEYS + 2)]);
+    answer(&mut store, KEYS + 2);
+    let whole = store.view().digest();
+    assert_eq!(store.view().digest_at(KEYS + 2), Some(whole));
+    store.apply(KEYS + 3, &[put(2, KEYS + 3)]);
+    assert!(store.view().digest_at(KEYS + 2).is_none_or(|told| told == whole), "who has that state is right");
+    assert_eq!(store.view().digest_at(KEYS + 3), Some(store.view().digest()));
+}
