@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use model::{Version, digest::RangeSet};
+use model::{
+    Version,
+    digest::{Digest, RangeSet},
+};
 
 use crate::{
     batch::{Batches, Encoding, Wanted},
@@ -29,6 +32,9 @@ pub(super) struct Stream {
     snapshot: Option<Version>,
     /// Whether it ever had everything since it began.
     has_caught_up: bool,
+    /// For a client that was ahead of the replica when it came: the state that both had. What the client's revision leads
+    /// to is not known here while the replica, on its way there, has another one.
+    agreed: Option<Digest>,
     /// The beat of the last checkpoint.
     told_at_beat: Option<u64>,
 }
@@ -55,7 +61,8 @@ impl Stream {
     }
 
     pub(super) fn resume(view: &View, revision: Version) -> Self {
-        Self { cursor: Cursor::after(revision), ..Self::starting(view, revision) }
+        let agreed = (revision > view.revision()).then(|| view.digest());
+        Self { cursor: Cursor::after(revision), agreed, ..Self::starting(view, revision) }
     }
 
     /// Everything in these ranges; of the others the client has what the view has.
@@ -76,6 +83,7 @@ impl Stream {
             ranges: None,
             snapshot: None,
             has_caught_up: false,
+            agreed: None,
             told_at_beat: None,
         }
     }
@@ -84,6 +92,10 @@ impl Stream {
         let view = &latest.view;
         if self.epoch != view.epoch() || self.tombstones_after.max(self.cursor.complete_to()) < view.floor() {
             return Next::StartOver;
+        }
+        let is_ahead = self.cursor.complete_to() > view.revision();
+        if is_ahead && self.agreed.is_some_and(|agreed| agreed != view.digest()) {
+            return Next::Nothing;
         }
         let target = self.target(view, batches);
         let is_told = self.told_at_beat.is_some_and(|beat| latest.beat <= beat);

@@ -1,5 +1,6 @@
 //! A session leads its client to the present from wherever it stands, and never back.
 
+mod ahead;
 mod queue;
 
 use std::collections::BTreeMap;
@@ -285,41 +286,6 @@ fn a_replica_that_has_just_started_serves_positions_from_before_it() {
     let fresh = relist.finish(12).expect("a first list");
     run(&mut connect(&client), &mut client, &published(&fresh, 0), &Batches::default());
     assert_eq!((client.mode(), client.received), (wire::begin::Mode::Resume, 1));
-}
-
-#[test]
-fn a_client_that_is_ahead_waits_and_is_then_sent_elsewhere() {
-    let mut store = store(10);
-    let mut ahead = store.clone();
-    ahead.apply(12, &[put(1, 12, "new")]);
-    let mut client = client_of(&ahead);
-    let batches = Batches::default();
-    let mut session = connect(&client);
-    assert_eq!(run(&mut session, &mut client, &published(&store, 5), &batches), Step::Wait);
-    assert_eq!(run(&mut session, &mut client, &published(&store, 6), &batches), Step::Wait);
-    let ending = Ending::Behind { server: "replica-1".into(), revision: 10, position: 12 };
-    assert_eq!(run(&mut session, &mut client, &published(&store, 7), &batches), Step::End(ending));
-
-    let mut session = connect(&client);
-    run(&mut session, &mut client, &published(&store, 7), &batches);
-    store.apply(12, &[put(1, 12, "new")]);
-    assert_eq!(run(&mut session, &mut client, &published(&store, 8), &batches), Step::Wait);
-    assert_eq!((client.mode(), client.received), (wire::begin::Mode::Resume, 0));
-}
-
-#[test]
-fn a_client_that_is_ahead_by_nothing_of_ours_does_not_wait_and_does_not_go_back() {
-    let store = store(10);
-    let mut ahead = store.clone();
-    ahead.advance(15);
-    let mut client = client_of(&ahead);
-    let mut session = connect(&client);
-    run(&mut session, &mut client, &published(&store, 0), &Batches::default());
-    assert_eq!((client.mode(), session.position()), (wire::begin::Mode::Resume, 15));
-    let mut later = store.clone();
-    later.apply(16, &[put(1, 16, "new")]);
-    run(&mut session, &mut client, &published(&later, 1), &Batches::default());
-    assert_eq!((client.received, session.position()), (1, 16));
 }
 
 #[test]
