@@ -65,10 +65,10 @@ pub(super) struct Finding {
 }
 
 impl Auditor {
-    /// The first state is complete.
+    /// The first state is complete. Who complained before that waits for it.
     pub(super) fn start(&mut self, now: Instant) {
         let all_at = *self.all_at.get_or_insert(now + ROUND_EVERY);
-        self.due.get_or_insert(all_at);
+        self.due.get_or_insert(if self.complaint.is_some() { now } else { all_at });
     }
 
     /// When [`Self::slice`] is to be called next.

@@ -223,6 +223,17 @@ fn a_complaint_is_looked_into_at_once_and_many_are_one() {
 }
 
 #[test]
+fn a_complaint_from_before_the_list_is_looked_into_when_it_is_complete() {
+    let (mut feed, now) = (Feed::new(), Instant::now());
+    feed.complain(RangeSet::all(), 1, now);
+    assert_eq!(feed.audit_due(), None, "there is nothing to look at");
+    list(&mut feed, 1, vec![put("a", 1)], now);
+    assert_eq!(feed.audit_due(), Some(now), "its client waits");
+    round(&mut feed);
+    assert_eq!(feed.state(0).integrity.settled, 1);
+}
+
+#[test]
 fn complaints_do_not_put_off_the_look_at_everything() {
     let now = Instant::now();
     let mut feed = listed(now);
