@@ -32,7 +32,7 @@ async fn each_condition_of_readiness_is_told_with_its_reason() -> anyhow::Result
         "[+]not-draining ok (for ",
         "[+]memory-sound ok (for ",
         "[-]datastore-listed failed: the datastore has not been listed completely yet (for ",
-        "[-]upstream-fresh failed: no sign of life from the datastore for 0 s (for ",
+        "[-]upstream-fresh failed: no sign of life from the datastore for ",
         "[+]certificates-valid ok (for ",
         "[+]parts-running ok (for ",
         "the datastore: connection refused",
@@ -59,6 +59,25 @@ async fn each_condition_of_readiness_is_told_with_its_reason() -> anyhow::Result
     assert_eq!(status["gates"][2]["name"], "datastore-listed");
     assert_eq!((&status["gates"][2]["reason"], status["gates"][2]["for_ms"].is_u64()), (&Value::Null, true));
     Ok(())
+}
+
+#[tokio::test]
+async fn a_sign_of_life_counts_before_the_next_beat() -> anyhow::Result<()> {
+    let typha = Typha::start(&Certificates::new()?, "a").await?;
+    for event in list(3, vec![put("one", 1, "1")]) {
+        typha.send(event).await?;
+    }
+    typha.published(3).await?;
+    let mut first = typha.server.board().load();
+    until("it counts", async || {
+        typha.send(SourceEvent::Progress { revision: 3 }).await?;
+        let latest = typha.server.board().load();
+        if latest.beat != first.beat {
+            first = Arc::clone(&latest);
+        }
+        Ok(latest.proof_of_life > first.proof_of_life)
+    })
+    .await
 }
 
 /// What a defect would do: whoever wakes it is blocked until the test lets go.

@@ -103,6 +103,13 @@ impl Board {
         self.changed.notify_waiters();
     }
 
+    /// Says how fresh the state is and what its source complains of, and wakes nobody: streams tell their clients with the
+    /// next beat.
+    pub(super) fn refresh(&self, state: Published) {
+        let view = Arc::clone(&self.look().view);
+        self.shown.current.store(Arc::new(Published { view, ..state }));
+    }
+
     /// Tells all readers that the server drains. Only the first call counts.
     pub fn drain(&self, drain: Drain) {
         // The first call has said it already.

@@ -102,12 +102,15 @@ impl Writer {
     fn on(&mut self, event: SourceEvent) {
         let now = Instant::now();
         self.journeys.received(&event);
-        if self.feed.on(event, now) == News::Entries && self.due.is_none() {
-            match self.window.due(now) {
+        match self.feed.on(event, now) {
+            // What waits for its window takes this along.
+            _ if self.due.is_some() => {}
+            News::Entries => match self.window.due(now) {
                 // A timer takes a millisecond for no time at all.
                 due if due <= now => self.publish(),
                 due => self.due = Some(due),
-            }
+            },
+            News::Freshness => self.board.refresh(self.feed.state(self.beat)),
         }
         if self.is_stale && self.feed.proof_of_life == Some(now) {
             self.is_stale = false;
