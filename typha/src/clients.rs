@@ -5,6 +5,7 @@ mod lag;
 mod point;
 mod report;
 mod status;
+mod streams;
 
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,10 @@ use dashmap::{DashMap, mapref::entry::Entry};
 use proto::sync::v1::begin::Mode;
 use tokio::time::{MissedTickBehavior, interval};
 
-use self::history::History;
+use self::{
+    history::History,
+    streams::{Left, Streams},
+};
 pub use self::{
     lag::Lag,
     point::Point,
@@ -37,10 +41,10 @@ const LAGGING_NAMED: usize = 10;
 /// Between two looks at what changed last. Lags are told in seconds.
 const NOTE_EVERY: Duration = Duration::from_secs(1);
 
-/// Everybody with a stream, by node. A node that connects twice is listed as its newest stream.
+/// Everybody with a stream, by node. A node that connects twice is listed as its newest stream that lives.
 #[derive(Default)]
 pub struct Clients {
-    by_node: DashMap<Arc<str>, Arc<Client>>,
+    by_node: DashMap<Arc<str>, Streams>,
     next_id: AtomicU64,
     /// When what changed, as of the last look.
     history: Mutex<History>,
@@ -92,7 +96,10 @@ impl Clients {
             held_datastore_id: AtomicU64::new(0),
             report: Mutex::new(None),
         });
-        self.by_node.insert(Arc::clone(&client.node), Arc::clone(&client));
+        match self.by_node.entry(Arc::clone(&client.node)) {
+            Entry::Vacant(vacant) => drop(vacant.insert(Streams::of(Arc::clone(&client)))),
+            Entry::Occupied(mut occupied) => occupied.get_mut().add(Arc::clone(&client)),
+        }
         Registration { clients: Arc::clone(self), client }
     }
 
@@ -105,18 +112,18 @@ impl Clients {
     ///
     /// Where the report does not count; see [`Unreported`].
     pub fn report(&self, node: &str, from: SocketAddr, report: Report, latest: Point) -> Result<(), Unreported> {
-        let client = self.by_node.get(node).map(|client| Arc::clone(&client));
-        let client = client.ok_or_else(|| Unreported::NoStream { node: node.to_owned() })?;
-        // Two connections that live have two addresses.
-        if client.address != from {
-            return Err(Unreported::NotItsConnection { node: node.to_owned(), from });
-        }
+        let streams = self.by_node.get(node).ok_or_else(|| Unreported::NoStream { node: node.to_owned() })?;
+        let client = streams.over(from).map(Arc::clone);
+        drop(streams);
+        let client = client.ok_or_else(|| Unreported::NotItsConnection { node: node.to_owned(), from })?;
         let datastore_id = match client.held_datastore_id.load(Ordering::Relaxed) {
             0 => latest.datastore_id,
             held => held,
         };
         let (applied, latest) = (report.applied_revision, latest.revision_in(datastore_id));
-        if let Some(latest) = latest.filter(|latest| applied > *latest) {
+        // Who came ahead by revisions that changed nothing was told so here.
+        let told = client.position.load(Ordering::Relaxed);
+        if let Some(latest) = latest.filter(|latest| applied > told.max(*latest)) {
             return Err(Unreported::Ahead { node: node.to_owned(), applied, latest });
         }
         *client.last_report() = Some((datastore_id, report));
@@ -152,7 +159,8 @@ impl Clients {
     /// Every client, ordered by node, when the last change is this one.
     pub fn list(&self, last_change: Point, now: Instant) -> Vec<ClientStatus> {
         let history = self.noted(last_change, now);
-        let mut list: Vec<_> = self.by_node.iter().map(|client| client.status(last_change, &history, now)).collect();
+        let mut list: Vec<_> =
+            self.by_node.iter().map(|streams| streams.newest.status(last_change, &history, now)).collect();
         list.sort_by(|a, b| a.lag.node.cmp(&b.lag.node));
         list
     }
@@ -163,13 +171,14 @@ impl Clients {
         let Point { datastore_id, revision } = last_change;
         let mut acks = Acks { revision, applied: 0, clients: 0, failing: 0, stalled: 0, lagging: Vec::new() };
         let mut lagging: Vec<(Duration, Arc<Client>)> = Vec::new();
-        for client in &self.by_node {
+        for streams in &self.by_node {
+            let client = &streams.newest;
             acks.clients += 1;
             acks.failing +=
                 usize::from(client.report(datastore_id, |report| !report.failures.is_empty()) == Some(true));
             acks.stalled += usize::from(client.stalled(now).is_some());
             match client.behind(last_change, &history, now) {
-                Some(behind) => lagging.push((behind, Arc::clone(&client))),
+                Some(behind) => lagging.push((behind, Arc::clone(client))),
                 None => acks.applied += 1,
             }
         }
@@ -266,9 +275,8 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        // A newer stream of the same node may have taken the place.
-        if let Entry::Occupied(entry) = self.clients.by_node.entry(Arc::clone(&self.client.node))
-            && entry.get().id == self.client.id
+        if let Entry::Occupied(mut entry) = self.clients.by_node.entry(Arc::clone(&self.client.node))
+            && entry.get_mut().remove(self.client.id) == Left::Nobody
         {
             entry.remove();
         }

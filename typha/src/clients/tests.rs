@@ -42,6 +42,26 @@ fn the_newest_stream_of_a_node_stays_when_an_older_one_ends() {
 }
 
 #[test]
+fn a_node_whose_newest_stream_ends_is_listed_as_the_one_before_it() -> Result<(), Unreported> {
+    let (clients, now) = (Arc::new(Clients::default()), Instant::now());
+    let _oldest = clients.register("node-1", "1.0", address(1));
+    let old = clients.register("node-1", "1.0", address(2));
+    let new = clients.register("node-1", "1.0", address(3));
+    // The one that is served says what it enforces, though another one was opened beside it.
+    clients.report("node-1", address(2), report(9, 0), point(9))?;
+    assert_eq!((clients.len(), clients.acks(point(9), now).applied), (1, 0));
+    drop(new);
+    assert!(clients.is_listed("node-1"));
+    let acks = clients.acks(point(9), now);
+    assert_eq!((acks.clients, acks.applied, clients.list(point(9), now)[0].address), (1, 1, address(2)));
+    drop(old);
+    assert_eq!(clients.list(point(9), now)[0].address, address(1));
+    let ended = clients.report("node-1", address(2), report(9, 0), point(9));
+    assert!(matches!(ended, Err(Unreported::NotItsConnection { .. })), "{ended:?}");
+    Ok(())
+}
+
+#[test]
 fn reports_add_up() -> Result<(), Unreported> {
     let (clients, now) = (Arc::new(Clients::default()), Instant::now());
     let _streams: Vec<_> = (0..20).map(|n| clients.register(&format!("node-{n:02}"), "1.0", address(n))).collect();
@@ -160,4 +180,15 @@ fn a_report_that_cannot_be_true_does_not_count() {
     assert_eq!(report("node-1", 1, u64::MAX), Err(Unreported::Ahead { node, applied: u64::MAX, latest: 9 }));
     assert_eq!(clients.acks(point(9), now).applied, 0);
     assert_eq!((report("node-1", 1, 9), clients.acks(point(9), now).applied), (Ok(()), 1));
+}
+
+#[test]
+fn a_client_that_is_ahead_by_nothing_of_ours_reports_what_it_was_told_here() {
+    let (clients, now) = (Arc::new(Clients::default()), Instant::now());
+    let stream = clients.register("node-1", "1.0", address(1));
+    let report = |applied| clients.report("node-1", address(1), report(applied, 0), point(9));
+    assert!(matches!(report(15), Err(Unreported::Ahead { .. })), "it was told nothing yet");
+    stream.sent(100, point(15), now);
+    assert!(matches!(report(16), Err(Unreported::Ahead { .. })));
+    assert_eq!((report(15), clients.acks(point(9), now).applied), (Ok(()), 1));
 }
