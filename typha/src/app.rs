@@ -5,9 +5,9 @@ use datastore_adapters::EtcdSource;
 use settings::{LogFormat, Settings};
 use telemetry::{Logs, Telemetry, Traces};
 use tokio::signal::unix::{SignalKind, signal};
-use typha::Server;
+use typha::{Config, Server};
 
-use crate::args::Args;
+use crate::{args::Args, open_files::OpenFiles};
 
 /// Serves until a signal comes or a part of the server ends.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
@@ -15,7 +15,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     etcd.check()?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    let mut server = Server::start(args.into_config(), EtcdSource::new(etcd)).await?;
+    let mut config = args.into_config();
+    make_room(&mut config);
+    let mut server = Server::start(config, EtcdSource::new(etcd)).await?;
     let reason = tokio::select! {
         error = server.failed() => return Err(error.into()),
         _ = terminate.recv() => "SIGTERM",
@@ -28,6 +30,20 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         _ = interrupt.recv() => tracing::warn!("told to stop again; not waiting for clients any longer"),
     }
     Ok(())
+}
+
+/// Makes room for as many agents as the server bears, or has it bear those that there is room for: beyond that nothing could
+/// be opened, and the admin port would not answer.
+fn make_room(config: &mut Config) {
+    let wanted = config.limits.connections;
+    match OpenFiles::for_connections(wanted) {
+        Ok(files) if files.room() < wanted => {
+            tracing::warn!("{}", files.advice(wanted));
+            config.limits.connections = files.room();
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!("cannot raise how many files this process may have open: {error}"),
+    }
 }
 
 /// Starts logs and traces, and says what is odd about the settings.

@@ -5,7 +5,7 @@ mod reference;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Args as ClapArgs, Parser};
+use clap::{Args as ClapArgs, Parser, builder::NonEmptyStringValueParser, value_parser};
 use datastore_adapters::EtcdConfig;
 use pki::{Files, PeerName, Peers, TlsVersion};
 use settings::{LogFormat, Observation, Program};
@@ -76,7 +76,7 @@ struct Datastore {
     etcd_password: Option<String>,
 
     /// How many seconds without a sign of life from the datastore make this replica not ready.
-    #[arg(long, env = "TYPHA_STALE_AFTER_SECS", value_name = "SECONDS", default_value_t = 15)]
+    #[arg(long, env = "TYPHA_STALE_AFTER_SECS", value_name = "SECONDS", default_value_t = 15, value_parser = value_parser!(u64).range(1..))]
     stale_after_secs: u64,
 }
 
@@ -122,12 +122,19 @@ struct Tls {
         env = "TYPHA_CLIENT_CN",
         value_name = "NAME",
         value_delimiter = ',',
+        value_parser = NonEmptyStringValueParser::new(),
         required_unless_present = "client_uri_san"
     )]
     client_cn: Vec<String>,
 
     /// A URI SAN (SPIFFE ID) that agents' certificates may have instead. May be given more than once.
-    #[arg(long, env = "TYPHA_CLIENT_URI_SAN", value_name = "URI", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "TYPHA_CLIENT_URI_SAN",
+        value_name = "URI",
+        value_delimiter = ',',
+        value_parser = NonEmptyStringValueParser::new()
+    )]
     client_uri_san: Vec<String>,
 
     /// The oldest version of TLS that agents may speak: VersionTLS13, or VersionTLS12 for those that know no better.
@@ -224,7 +231,17 @@ mod tests {
 
     #[test]
     fn somebody_must_be_admitted() {
-        let error = Args::try_parse_from(&REQUIRED[..9]).expect_err("no client is named").to_string();
-        assert!(error.contains("--client-cn"), "{error}");
+        let named = |names: &[&'static str]| Args::try_parse_from(REQUIRED[..9].iter().chain(names));
+        for nobody in [&[][..], &["--client-cn="], &["--client-uri-san="], &["--client-cn=felix,"]] {
+            let error = named(nobody).expect_err("an empty name is nobody's").to_string();
+            assert!(error.contains("--client-"), "{error}");
+        }
+        named(&["--client-uri-san=spiffe://cluster/felix"]).expect("one is enough");
+    }
+
+    #[test]
+    fn a_state_is_fresh_for_a_while() {
+        let error = Args::try_parse_from(REQUIRED.iter().chain(&["--stale-after-secs=0"])).expect_err("never ready");
+        assert!(error.to_string().contains("--stale-after-secs"), "{error}");
     }
 }

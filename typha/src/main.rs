@@ -2,6 +2,7 @@
 
 mod app;
 mod args;
+mod open_files;
 
 use std::process::ExitCode;
 
