@@ -12,6 +12,7 @@ mod cores;
 pub(crate) mod fuzzing;
 pub mod http2;
 mod message;
+mod newcomers;
 mod rejections;
 mod router;
 mod socket;

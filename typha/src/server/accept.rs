@@ -10,10 +10,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Shared, connection::Door, cores::Cores, turns::Turns};
+use super::{Shared, connection::Door, cores::Cores, newcomers::Newcomers, turns::Turns};
 
 /// How long to wait after the system refused to hand out a connection (too many open files): time for some to close.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// Connections beyond the limit that were told to make room and are not gone yet: a moment's worth of them.
+const LEAVING: usize = 64;
 
 /// Accepts connections until it is told to stop.
 pub(super) struct Acceptor {
@@ -21,6 +24,8 @@ pub(super) struct Acceptor {
     stop: CancellationToken,
     /// One task per connection.
     connections: JoinSet<()>,
+    /// Those of them that may be told to make room.
+    newcomers: Newcomers,
     /// Where they run. After them, so that they end first.
     cores: Cores,
 }
@@ -30,7 +35,7 @@ impl Acceptor {
         let cores = Cores::start(&shared.board, &shared.pulses)?;
         let handshakes = Turns::new(shared.config.limits.handshakes);
         let door = Arc::new(Door { shared, tls, handshakes, notice: Arc::default() });
-        Ok(Self { door, stop, connections: JoinSet::new(), cores })
+        Ok(Self { door, stop, connections: JoinSet::new(), newcomers: Newcomers::default(), cores })
     }
 
     /// Runs until told to stop; then waits for the connections to end, up to the limit.
@@ -59,19 +64,28 @@ impl Acceptor {
     }
 
     async fn accept(&mut self, accepted: io::Result<(TcpStream, SocketAddr)>) {
-        let rejections = &self.door.shared.rejections;
         match accepted {
-            Ok((stream, address)) if self.connections.len() < self.door.shared.config.limits.connections => {
-                if let Err(error) = self.cores.serve(&mut self.connections, &self.door, stream, address) {
+            Ok((stream, address)) if self.has_room() => {
+                let make_room = self.newcomers.add();
+                if let Err(error) = self.cores.serve(&mut self.connections, &self.door, stream, address, make_room) {
                     tracing::debug!(%address, "connection lost: {error}");
                 }
             }
-            Ok((_, address)) => rejections.reject("too many connections", address, "close some, or add replicas"),
+            Ok((_, address)) => {
+                let rejections = &self.door.shared.rejections;
+                rejections.reject("too many connections", address, "close some, or add replicas");
+            }
             Err(error) => {
                 tracing::warn!("cannot accept a connection: {error}");
                 sleep(PAUSE_AFTER_ERROR).await;
             }
         }
+    }
+
+    /// Whether one more may stay; where all places are taken, one that has not shown a certificate goes for it.
+    fn has_room(&mut self) -> bool {
+        let (open, places) = (self.connections.len(), self.door.shared.config.limits.connections);
+        open < places || (open < places + LEAVING && self.newcomers.make_room())
     }
 }
 

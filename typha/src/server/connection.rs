@@ -14,6 +14,7 @@ use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 use super::{
     Shared,
     http2::{self, Ended, Notice, Patience},
+    newcomers::MakeRoom,
     router::Router,
     socket::Socket,
     turns::Turns,
@@ -46,21 +47,29 @@ impl Connection {
         Self { door, board, address }
     }
 
-    /// Serves the connection to its end. What goes wrong is this peer's business alone.
-    pub(super) async fn run(self, stream: TcpStream) {
+    /// Serves the connection to its end, or, if it is told to make room, to the end of its handshake at the latest. What goes
+    /// wrong is this peer's business alone.
+    pub(super) async fn run(self, stream: TcpStream, make_room: MakeRoom) {
         let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return };
         // Boxed: the handshake's state is large, and most of a connection's life comes after it. Boxed as well is what it
         // leaves behind, of which a future would hold a copy for every function that it went through.
-        match Box::pin(self.handshake(Socket::new(stream))).await {
+        match Box::pin(self.handshake(Socket::new(stream), make_room)).await {
             Ok(stream) => self.serve(stream).await,
             Err((kind, reason)) => self.door.shared.rejections.reject(kind, self.address, &reason),
         }
     }
 
-    async fn handshake(&self, stream: Socket) -> Result<Box<TlsStream<Socket>>, (&'static str, String)> {
+    async fn handshake(
+        &self,
+        stream: Socket,
+        make_room: MakeRoom,
+    ) -> Result<Box<TlsStream<Socket>>, (&'static str, String)> {
         let limit = self.door.shared.config.limits.handshake;
-        let stream = timeout(limit, self.shake_hands(stream))
-            .await
+        let shaken = tokio::select! {
+            shaken = timeout(limit, self.shake_hands(stream)) => shaken,
+            Ok(()) = make_room => return Err(("too many connections", "others came before its handshake was over".into())),
+        };
+        let stream = shaken
             .map_err(|_| ("silent", format!("no TLS handshake within {limit:?}")))?
             .map_err(|error| ("handshake", pki::explain(&error)))?;
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();

@@ -10,6 +10,7 @@ use tokio::{net::TcpStream, task::JoinSet};
 
 use super::{
     connection::{Connection, Door},
+    newcomers::MakeRoom,
     thread::Thread,
 };
 use crate::{feed::Board, pulses::Pulses};
@@ -42,13 +43,14 @@ impl Cores {
         door: &Arc<Door>,
         stream: TcpStream,
         address: SocketAddr,
+        make_room: MakeRoom,
     ) -> io::Result<()> {
         // It leaves the runtime that accepted it.
         let stream = stream.into_std()?;
         self.turn = (self.turn + 1) % self.cores.len();
         let core = &self.cores[self.turn];
         let connection = Connection::new(Arc::clone(door), Arc::clone(&core.board), address);
-        tasks.spawn_on(connection.run(stream), core.thread.runtime());
+        tasks.spawn_on(connection.run(stream, make_room), core.thread.runtime());
         Ok(())
     }
 }
