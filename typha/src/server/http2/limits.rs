@@ -22,7 +22,13 @@ pub(super) const TABLE_BYTES_WANTED: usize = 0;
 /// Frames that bring nothing forward, in one period (the interval of keepalive). A client that probes with a PING for
 /// every batch, and announces its window for each, sends 100 a second at the most.
 pub(super) const IDLE_FRAMES: u32 = 10_000;
-/// Streams that a peer opens and gives up, or that are refused, in one period (CVE-2023-44487).
+/// For so much content that was sent the peer may say one such thing more: one with a window of 64 KiB, as Go's library has,
+/// announces it for the stream and for the connection every 16 KiB.
+pub(super) const CONTENT_BYTES_PER_IDLE_FRAME: usize = 4 << 10;
+/// Parameters in one SETTINGS frame (CVE-2020-11080). There are six that we know.
+pub(super) const SETTINGS: usize = 32;
+/// Streams that a peer opens and gives up, or that are refused, in one period (CVE-2023-44487). Headers that are
+/// decompressed for nothing are among them: each of their bytes may name a field of 4 KiB.
 pub(super) const RESETS: u32 = 200;
 /// Streams reset by us whose frames may still be on their way. Older ones cost the peer an answer each.
 pub(super) const REMEMBERED_RESETS: usize = 8;

@@ -67,6 +67,7 @@ impl Machine {
         let is_last = is_last && length == wanted;
         self.streams.get_mut(stream).filter(|stream| stream.is_answered)?.send.take(length);
         self.send.take(length);
+        self.budget.sent(length);
         if is_last {
             self.end(stream);
         }

@@ -6,7 +6,9 @@ use super::{
     super::{
         fault::Code,
         frame::{flag, kind},
-        limits::{CONTINUATIONS, FRAME_BYTES, HEADER_BLOCK_BYTES, IDLE_FRAMES, RESETS, STREAMS, WINDOW_BYTES},
+        limits::{
+            CONTINUATIONS, FRAME_BYTES, HEADER_BLOCK_BYTES, IDLE_FRAMES, RESETS, SETTINGS, STREAMS, WINDOW_BYTES,
+        },
     },
     peer::{Peer, REQUEST, data, frame, headers, number, settings},
 };
@@ -96,16 +98,46 @@ fn header_blocks_are_bounded_in_length_and_in_frames() {
     assert_eq!(fault(&[begun, full].concat()), Code::EnhanceYourCalm);
 }
 
-#[test]
-fn headers_that_are_too_long_are_refused_alone() {
-    // One field is kept in the table, then named again and again: a short block, a long list.
+/// One field is kept in the table, then named again and again: a short block, a long list.
+fn bomb() -> Vec<u8> {
     let mut bomb = [REQUEST, &[0x40, 1, b'a', 0x7f, 0xa1, 0x1d]].concat();
     bomb.extend([b'x'; 3872]);
     bomb.extend([0xbe; 200]);
+    bomb
+}
+
+#[test]
+fn headers_that_are_too_long_are_refused_alone() {
     let mut peer = Peer::open();
-    assert_eq!(peer.say(&headers(1, true, &bomb)), Ok(vec![]));
+    assert_eq!(peer.say(&headers(1, true, &bomb())), Ok(vec![]));
     assert_eq!(peer.output(), ["HEADERS 1 last"], "431");
     assert_eq!(peer.say(&headers(3, true, REQUEST)), Ok(vec!["request 3 POST / last".into()]));
+}
+
+#[test]
+fn headers_that_are_decompressed_for_nothing_end_the_connection_before_long() {
+    let flood = |first: u32, streams: u32| -> Vec<u8> {
+        (first..=first + streams).flat_map(|number| headers(2 * number + 1, true, &bomb())).collect()
+    };
+    assert_eq!(Peer::open().fault(&flood(0, RESETS)), Code::EnhanceYourCalm, "too long");
+    let mut left = Peer::open();
+    left.machine.leave();
+    let said = left.machine.take_output();
+    left.say(&frame(kind::PING, flag::ACK, 0, &said[said.len() - 8..])).unwrap();
+    assert_eq!(left.fault(&flood(0, RESETS)), Code::EnhanceYourCalm, "after we have left");
+    let mut reset = Peer::open();
+    reset.say(&headers(1, false, REQUEST)).unwrap();
+    reset.machine.reset(1, Code::Cancel);
+    let trailers = headers(1, true, &bomb());
+    assert_eq!(reset.fault(&trailers.repeat(RESETS as usize + 1)), Code::EnhanceYourCalm, "of a stream that was reset");
+}
+
+#[test]
+fn settings_are_few() {
+    let many = |count: usize| settings(&vec![(4, 100); count]);
+    let mut peer = Peer::open();
+    assert_eq!(peer.say(&many(SETTINGS)), Ok(vec![]));
+    assert_eq!(peer.fault(&many(SETTINGS + 1)), Code::EnhanceYourCalm);
 }
 
 #[test]
@@ -177,6 +209,24 @@ fn floods_end_the_connection_and_moderation_does_not() {
         peer.say(&ping.repeat(IDLE_FRAMES as usize / 2)).unwrap();
         peer.machine.begin_period();
     }
+}
+
+/// Room for a byte each time is a flood; room for what was sent is not, however much that is.
+#[test]
+fn a_narrow_window_is_announced_as_often_as_it_takes() {
+    let granted = |bytes: u32, times: u32| {
+        let mut peer = Peer::open_with(&[(4, bytes)]);
+        peer.say(&headers(1, true, REQUEST)).unwrap();
+        peer.answer(1);
+        let room = [number(kind::WINDOW_UPDATE, 0, bytes), number(kind::WINDOW_UPDATE, 1, bytes)].concat();
+        (0..times).find_map(|_| {
+            assert_eq!(peer.machine.data(1, bytes as usize, false).unwrap().length, bytes as usize);
+            peer.output();
+            peer.say(&room).err()
+        })
+    };
+    assert_eq!(granted(16 << 10, 2 * IDLE_FRAMES), None);
+    assert_eq!(granted(1, IDLE_FRAMES).map(|fault| fault.code), Some(Code::EnhanceYourCalm));
 }
 
 #[test]

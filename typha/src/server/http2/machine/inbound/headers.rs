@@ -91,7 +91,7 @@ impl Machine {
                 Ok(Some(Event::Data { stream: id, content: Bytes::new(), is_last }))
             }
             Some(_) => self.refuse(id, Code::StreamClosed),
-            None if self.reset.room_mut(id).is_some() => self.budget.idle_frame().map(|()| None),
+            None if self.reset.room_mut(id).is_some() => self.budget.reset().map(|()| None),
             None => Err(Fault::closed("HEADERS on a stream that has ended")),
         }
     }
@@ -99,7 +99,7 @@ impl Machine {
     fn on_request(&mut self, id: u32, is_last: bool, fields: Fields) -> Outcome {
         if self.leaving.is_beyond(id) {
             // It was told that we do not look at it (section 6.8).
-            return Ok(None);
+            return self.budget.reset().map(|()| None);
         }
         self.last_stream = id;
         if self.streams.len() >= STREAMS as usize {
@@ -110,7 +110,7 @@ impl Machine {
             Err(Flaw::Malformed) => return self.turn_away(id, Code::Protocol),
             Err(Flaw::TooLong) => {
                 frame::put_headers(&mut self.outbound, id, TOO_LARGE, true, FRAME_BYTES);
-                return if is_last { Ok(None) } else { self.turn_away(id, Code::NoError) };
+                return if is_last { self.budget.reset().map(|()| None) } else { self.turn_away(id, Code::NoError) };
             }
         };
         let Ok(announced_bytes) = announced_bytes(head.headers()) else {

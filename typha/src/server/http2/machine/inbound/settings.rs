@@ -6,7 +6,7 @@ use super::super::{
     super::{
         fault::Fault,
         frame::{self, Head, flag, kind},
-        limits::{FRAME_BYTES, TABLE_BYTES, TABLE_BYTES_WANTED},
+        limits::{FRAME_BYTES, SETTINGS, TABLE_BYTES, TABLE_BYTES_WANTED},
         window::Overflow,
     },
     Machine, Phase, setting,
@@ -33,6 +33,9 @@ impl Machine {
         }
         if !head.length.is_multiple_of(SETTING_BYTES) {
             return Err(Fault::frame_size("SETTINGS of a wrong length"));
+        }
+        if head.length > SETTINGS * SETTING_BYTES {
+            return Err(Fault::flood("SETTINGS of more parameters than there are"));
         }
         while payload.has_remaining() {
             self.on_setting(payload.get_u16(), payload.get_u32())?;
