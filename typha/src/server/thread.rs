@@ -23,6 +23,8 @@ impl Thread {
         let stopped = stop.clone();
         let handle = thread::Builder::new().name(name).spawn(move || {
             runtime.block_on(stopped.run_until_cancelled(life));
+            // What blocks there, the look-up of a name for instance, may do so for minutes; its end has nothing to add.
+            runtime.shutdown_background();
         })?;
         Ok(Self { runtime: own, stop, handle: Some(handle) })
     }
@@ -39,5 +41,28 @@ impl Drop for Thread {
         if self.handle.take().is_some_and(|handle| handle.join().is_err()) {
             tracing::error!("a thread failed");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::pending, sync::mpsc, time::Duration};
+
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn its_end_does_not_wait_for_what_blocks() {
+        let thread = Thread::start("test".to_owned(), pending()).expect("a thread");
+        let (began, begun) = mpsc::channel();
+        let (free, blocked) = mpsc::channel::<()>();
+        thread.runtime().spawn_blocking(move || (began.send(()), blocked.recv()));
+        begun.recv_timeout(DEADLINE).expect("it blocks");
+        let (end, ended) = mpsc::channel();
+        let dropping = thread::spawn(move || (drop(thread), end.send(())));
+        let in_time = ended.recv_timeout(DEADLINE);
+        drop(free);
+        assert!(in_time.is_ok() && dropping.join().is_ok());
     }
 }
