@@ -265,8 +265,9 @@ impl Line {
     /// Whether a client would wait for longer than it may, as far as the pace is known.
     fn is_hopeless(&self, number: u64) -> bool {
         let Some(Place { stage: Stage::Waiting { turn, .. }, .. }) = self.places.get(&number) else { return false };
-        let ahead = self.waiting.range(..turn).filter_map(|(_, number)| self.places.get(number));
-        let ahead_bytes = ahead.map(|place| place.share_bytes).sum();
+        // Most come last. In a storm there are thousands ahead of each of them, and nobody behind.
+        let others = self.waiting.range(turn..).filter_map(|(_, number)| self.places.get(number));
+        let ahead_bytes = self.waiting_bytes - others.map(|place| place.share_bytes).sum::<u64>();
         self.pace.time_for(ahead_bytes).is_some_and(|wait| wait > self.limits.patience)
     }
 }

@@ -117,6 +117,19 @@ fn where_the_pace_is_known_nobody_waits_in_vain_and_all_return_one_after_the_oth
     assert!(told.is_sorted() && told.windows(2).all(|two| two[1] == two[0] + SECOND / 2), "{told:?}");
 }
 
+/// A minute would be far too long; were each to look at all before it, it would take many.
+#[test]
+fn a_storm_is_not_gone_through_by_each_who_comes() {
+    let (now, clients) = (Instant::now(), 50_000);
+    let mut line = Line::new(AdmissionLimits { waiting: clients, ..limits() });
+    let began = Instant::now();
+    for _ in 0..clients {
+        line.enter(snapshot(100), now);
+    }
+    assert!(began.elapsed() < 30 * SECOND, "{:?}", began.elapsed());
+    assert_eq!(line.status().waiting_snapshots, clients - 3);
+}
+
 #[test]
 fn a_line_that_is_full_puts_off_its_last() {
     let now = Instant::now();
