@@ -9,15 +9,17 @@ mod journeys;
 mod status;
 #[cfg(test)]
 mod tests;
+mod threshold;
 
 use std::{sync::Arc, time::SystemTime};
 
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
+    time::{Instant, sleep_until},
 };
 
-use self::{brain::Brain, journeys::Journeys, status::Chronicle};
+use self::{brain::Brain, journeys::Journeys, status::Chronicle, threshold::Threshold};
 pub use self::{
     intent::{Intent, Rejected},
     journeys::Reporter,
@@ -42,6 +44,7 @@ pub struct Agent {
 impl Agent {
     /// Starts for a node, whose name is that of its `Node` resource and of the endpoints it hosts.
     pub fn start(config: Arc<sync::Config>, node: &str) -> Self {
+        let threshold = Threshold::new(config.upstream_age_limit, threshold::PATIENCE);
         let (client, reports) = Client::new(config, node);
         let (journeys, reporter) = Journeys::new(node, reports);
         let (event_sender, events) = mpsc::channel(EVENT_QUEUE);
@@ -49,7 +52,7 @@ impl Agent {
         let (chronicle, status) = Chronicle::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(client.run(event_sender));
-        tasks.spawn(think(Brain::new(node), journeys, events, intent_sender, chronicle));
+        tasks.spawn(think(Brain::new(node), threshold, journeys, events, intent_sender, chronicle));
         Self { intents, reporter, status, _tasks: tasks }
     }
 
@@ -73,6 +76,7 @@ impl Agent {
 /// Takes events in as they come and hands an intent over whenever there is news and the dataplane has room.
 async fn think(
     mut brain: Brain,
+    mut threshold: Threshold,
     mut journeys: Journeys,
     mut events: mpsc::Receiver<Event>,
     intents: mpsc::Sender<Intent>,
@@ -82,7 +86,7 @@ async fn think(
         tokio::select! {
             // Handing over comes first: a busy stream must not starve the dataplane.
             biased;
-            permit = intents.reserve(), if brain.has_news() => match permit {
+            permit = intents.reserve(), if threshold.is_passed() && brain.has_news() => match permit {
                 Ok(permit) => {
                     let intent = brain.intent();
                     journeys.handed_over();
@@ -96,12 +100,17 @@ async fn think(
                     chronicle.note(&event);
                     if let Event::Updates(updates) = event {
                         let began = SystemTime::now();
+                        threshold.told(updates.upstream_age, Instant::now());
                         brain.take(&updates);
                         journeys.taken(updates.journeys, began);
                         chronicle.rejected(brain.rejected());
                     }
                 }
             },
+            // Never polled without a time to wait for.
+            () = sleep_until(threshold.opens_at().unwrap_or_else(Instant::now)), if threshold.opens_at().is_some() => {
+                threshold.open();
+            }
         }
     }
 }

@@ -115,7 +115,7 @@ fn probes_say_what_it_waits_for_and_sigterm_ends_it() {
     let unready = felix.until("/readyz", "cannot connect to typha at 127.0.0.1:1");
     assert!(unready.starts_with("HTTP/1.1 503"), "{unready}");
     let status = felix.get("/status");
-    assert!(status.contains(r#""applied_revision":null"#), "{status}");
+    assert!(status.contains(r#""applied_revision":null"#) && status.contains(r#""upstream_age_ms":null"#), "{status}");
     assert!(status.contains(r#""replicas":[{"address":"127.0.0.1:1","zone":"zone-a""#), "{status}");
     assert!(
         status.contains(r#""certificates":[{"role":"own","file":""#) && status.contains(r#""is_short":false"#),
@@ -124,6 +124,7 @@ fn probes_say_what_it_waits_for_and_sigterm_ends_it() {
     let metrics = felix.until("/metrics", r#"felix_sync_disconnects_total{reason="unreachable"}"#);
     assert!(
         metrics.contains("felix_connected 0")
+            && metrics.contains("felix_upstream_age_seconds NaN")
             && metrics.contains("felix_sync_replicas 1")
             && metrics.ends_with("# EOF\n"),
         "{metrics}"

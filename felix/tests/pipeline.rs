@@ -178,6 +178,15 @@ async fn settings_reach_the_node_and_leave_it() {
     assert_eq!(path.enforced.config, NodeConfig::default());
 }
 
+/// A watch that left something out, and a list that found it: the revision is the same before and after.
+#[tokio::test]
+async fn what_the_datastore_told_late_reaches_a_node_that_was_there_already() {
+    let mut path = shop().await;
+    path.write(3, policy(), Some(POLICY)).await;
+    path.reach(3).await;
+    assert!(path.enforced.policies.contains_key(&PolicyId::from(policy().to_string().as_str())));
+}
+
 #[tokio::test]
 async fn what_is_enforced_is_told_to_typha() {
     let path = shop().await;

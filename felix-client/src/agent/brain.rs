@@ -15,8 +15,8 @@ pub(super) struct Brain {
     graph: Graph,
     /// The revision that the graph is at; none before the first complete state.
     taken: Option<Version>,
-    /// The revision that the last intent was of.
-    handed: Option<Version>,
+    /// Whether something came that no intent has told yet.
+    has_news: bool,
     /// All that the graph rejects, as of `taken`.
     rejected: Arc<[Rejected]>,
 }
@@ -25,7 +25,7 @@ impl Brain {
     pub(super) fn new(node: &str) -> Self {
         let node: Arc<str> = node.into();
         let graph = Graph::new(Nodes::One(Arc::clone(&node)));
-        Self { node, graph, taken: None, handed: None, rejected: Arc::new([]) }
+        Self { node, graph, taken: None, has_news: false, rejected: Arc::new([]) }
     }
 
     /// Takes a cut in. Cuts add up until [`Self::intent`] is called.
@@ -33,6 +33,8 @@ impl Brain {
         for update in &updates.updates {
             self.apply(update);
         }
+        // A repair changes what is held at the revision that it was at.
+        self.has_news |= self.taken != Some(updates.revision) || !updates.updates.is_empty();
         self.taken = Some(updates.revision);
         if !updates.updates.is_empty() {
             self.refresh_rejected();
@@ -41,13 +43,13 @@ impl Brain {
 
     /// Whether there is more than the last intent said; a later revision alone is news too, for it is to be reported.
     pub(super) fn has_news(&self) -> bool {
-        self.taken != self.handed
+        self.has_news
     }
 
     /// All that happened since the last intent.
     pub(super) fn intent(&mut self) -> Intent {
         let delta = self.graph.flush().remove(&self.node).unwrap_or_default();
-        self.handed = self.taken;
+        self.has_news = false;
         Intent { delta, revision: self.taken.unwrap_or_default(), rejected: Arc::clone(&self.rejected) }
     }
 

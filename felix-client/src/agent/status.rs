@@ -1,6 +1,9 @@
 //! How the agent is doing, for people and probes; kept from the events of the stream, which are logged on the way.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use model::Version;
 use tokio::sync::watch;
@@ -18,8 +21,9 @@ pub struct Status {
     pub connected: Option<Connected>,
     /// The revision that the agent has computed with; none before the first complete state.
     pub revision: Option<Version>,
-    /// How old the replica's own view of the datastore was at the last checkpoint.
-    pub upstream_age: Duration,
+    /// How old the replica's own view of the datastore was at the last checkpoint, and when that came; none before the
+    /// first.
+    upstream: Option<(Duration, Instant)>,
     /// Why the last stream or attempt ended; none while connected.
     pub last_error: Option<String>,
     /// Resources that are not enforced as they were written.
@@ -37,6 +41,14 @@ pub struct Connected {
     pub mode: Mode,
     /// Which of the replicas it is, and why.
     pub choice: Arc<Choice>,
+}
+
+impl Status {
+    /// How old the view of the datastore is that this agent goes by: it grows while no replica answers. None before the
+    /// first checkpoint.
+    pub fn upstream_age(&self, now: Instant) -> Option<Duration> {
+        self.upstream.map(|(age, told_at)| age.saturating_add(now.saturating_duration_since(told_at)))
+    }
 }
 
 /// Keeps the status and tells people what matters.
@@ -69,10 +81,12 @@ impl Chronicle {
             }
             Event::Disconnected { reason, retry_in } => {
                 let retry_in_ms = retry_in.as_millis() as u64;
+                let upstream_age = self.status.borrow().upstream_age(Instant::now());
+                let upstream_age_ms = upstream_age.map(|age| age.as_millis() as u64);
                 if reason.is_orderly() {
-                    tracing::info!(%reason, retry_in_ms, "leaving typha; what is enforced stays in force");
+                    tracing::info!(%reason, retry_in_ms, upstream_age_ms, "leaving typha; what is enforced stays in force");
                 } else {
-                    tracing::warn!(%reason, retry_in_ms, "no typha; what is enforced stays in force");
+                    tracing::warn!(%reason, retry_in_ms, upstream_age_ms, "no typha; what is enforced stays in force");
                 }
                 self.status.send_modify(|status| {
                     status.connected = None;
@@ -106,7 +120,7 @@ impl Chronicle {
         self.stale = stale;
         self.status.send_modify(|status| {
             status.revision = Some(revision);
-            status.upstream_age = upstream_age;
+            status.upstream = Some((upstream_age, Instant::now()));
         });
     }
 }

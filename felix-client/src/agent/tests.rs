@@ -1,6 +1,6 @@
 //! From events to intents, without a network: what the dataplane is given, and when.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use model::{
@@ -15,6 +15,9 @@ use crate::sync::{Disconnect, Reporter as Reports, Updates};
 /// Far more than any step takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// From this age on a view is old.
+const OLD: Duration = Duration::from_secs(15);
+
 struct Bench {
     events: mpsc::Sender<Event>,
     intents: mpsc::Receiver<Intent>,
@@ -26,22 +29,36 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::of_patience(PATIENCE * 100)
+    }
+
+    /// Of an agent that waits so long for a first state that is not old.
+    fn of_patience(patience: Duration) -> Self {
         let (events, event_receiver) = mpsc::channel(EVENT_QUEUE);
         let (intent_sender, intents) = mpsc::channel(INTENT_QUEUE);
         let (chronicle, status) = Chronicle::new();
         let mut task = JoinSet::new();
         let (journeys, _) = Journeys::new("node-1", Reports::to_nobody());
-        task.spawn(think(Brain::new("node-1"), journeys, event_receiver, intent_sender, chronicle));
+        let threshold = Threshold::new(OLD, patience);
+        task.spawn(think(Brain::new("node-1"), threshold, journeys, event_receiver, intent_sender, chronicle));
         Self { events, intents, status, enforced: NodeIntent::default(), _task: task }
     }
 
     async fn updates(&self, revision: u64, updates: impl IntoIterator<Item = (Key, Option<&str>)>) {
+        self.updates_of_age(Duration::ZERO, revision, updates).await;
+    }
+
+    async fn updates_of_age(
+        &self,
+        upstream_age: Duration,
+        revision: u64,
+        updates: impl IntoIterator<Item = (Key, Option<&str>)>,
+    ) {
         let updates = updates
             .into_iter()
             .map(|(key, value)| Update { key, value: value.map(|json| Bytes::from(json.to_owned())), revision })
             .collect();
-        let updates =
-            Updates { revision, updates, upstream_age: Duration::ZERO, snapshot: false, journeys: Vec::new() };
+        let updates = Updates { revision, updates, upstream_age, snapshot: false, journeys: Vec::new() };
         self.events.send(Event::Updates(updates)).await.unwrap();
     }
 
@@ -107,6 +124,42 @@ async fn nothing_comes_before_the_whole_state_nor_from_connections_alone() {
 }
 
 #[tokio::test]
+async fn the_view_that_is_gone_by_ages_while_nobody_tells_of_it() {
+    let bench = Bench::new();
+    let now = Instant::now();
+    assert_eq!(bench.status.borrow().upstream_age(now), None, "nothing was told yet");
+    bench.updates(1, []).await;
+    let mut status = bench.status.clone();
+    let status = status.wait_for(|status| status.revision == Some(1)).await.unwrap();
+    let (age, hour) = (status.upstream_age(now).unwrap(), Duration::from_hours(1));
+    assert!(age < PATIENCE && status.upstream_age(now + hour).unwrap() > hour / 2, "{age:?}");
+}
+
+/// As after a restart, where the kernel enforces what the agent's former life left there.
+#[tokio::test]
+async fn the_first_state_is_not_enforced_while_it_is_old_and_a_fresh_one_may_come() {
+    let mut bench = Bench::new();
+    bench.updates_of_age(OLD, 3, [endpoint(), (policy_key(), None)]).await;
+    bench.status.wait_for(|status| status.revision == Some(3)).await.unwrap();
+    assert!(bench.intents.try_recv().is_err(), "it is old");
+    bench.updates(5, [(policy_key(), Some(POLICY))]).await;
+    assert_eq!(bench.intent().await.revision, 5);
+    assert!(policy_is_enforced(&bench.enforced));
+    // From then on what comes is later, however old it is.
+    bench.updates_of_age(OLD * 2, 6, []).await;
+    assert_eq!(bench.intent().await.revision, 6);
+}
+
+#[tokio::test]
+async fn where_no_view_is_fresh_the_first_state_is_enforced_all_the_same() {
+    let patience = Duration::from_millis(50);
+    let (mut bench, began) = (Bench::of_patience(patience), Instant::now());
+    bench.updates_of_age(OLD, 3, [endpoint()]).await;
+    assert_eq!(bench.intent().await.revision, 3);
+    assert!(began.elapsed() >= patience);
+}
+
+#[tokio::test]
 async fn a_busy_dataplane_gets_the_sum_of_what_it_missed() {
     let mut bench = Bench::new();
     bench.updates(1, [endpoint()]).await;
@@ -133,6 +186,17 @@ async fn a_checkpoint_without_news_moves_the_revision_only() {
     bench.updates(2, []).await;
     let intent = bench.intent().await;
     assert_eq!((intent.revision, intent.delta), (2, Delta::default()));
+}
+
+/// As a repair does, and a datastore that was restored from its own snapshot.
+#[tokio::test]
+async fn what_changes_at_a_revision_that_was_told_already_is_told_too() {
+    let mut bench = Bench::new();
+    bench.updates(5, [endpoint()]).await;
+    bench.intent().await;
+    bench.updates(5, [(policy_key(), Some(POLICY))]).await;
+    assert_eq!(bench.intent().await.revision, 5);
+    assert!(policy_is_enforced(&bench.enforced));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What /metrics says: the sync client's counters, and gauges that are read when they are asked for.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::{encoding::text::encode, metrics::gauge::Gauge, registry::Registry};
 
@@ -41,7 +41,7 @@ impl Metrics {
             upstream_age_seconds: float(
                 &mut registry,
                 "upstream_age_seconds",
-                "How old typha's own view of the datastore was when it last said so",
+                "Since the datastore last proved to be alive, as far as the agent knows",
             ),
             rejected: gauge(&mut registry, "rejected_resources", "Resources not enforced as written; they fail closed"),
             failures: gauge(&mut registry, "failures", "Objects that the kernel did not take"),
@@ -62,7 +62,8 @@ impl Metrics {
         let agent = views.agent.borrow();
         self.connected.set(i64::from(agent.connected.is_some()));
         self.revision.set(level(agent.revision.unwrap_or_default()));
-        self.upstream_age_seconds.set(agent.upstream_age.as_secs_f64());
+        let upstream_age = agent.upstream_age(Instant::now());
+        self.upstream_age_seconds.set(upstream_age.map_or(f64::NAN, |age| age.as_secs_f64()));
         self.rejected.set(level(agent.rejected.len()));
         let enforced = views.enforced.borrow();
         self.applied_revision.set(level(enforced.revision.unwrap_or_default()));

@@ -1,6 +1,9 @@
 //! What /status says: one JSON object, its field names kept.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    iter,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
 
 use felix_client::sync::{self, Found, in_order};
 use pki::Life;
@@ -28,8 +31,8 @@ pub(crate) struct Page {
     applied_at_unix_ms: Option<u64>,
     /// How long the kernel took to take the last change.
     apply_ms: f64,
-    /// How old typha's own view of the datastore was when it last said so.
-    upstream_age_ms: u64,
+    /// How old the view of the datastore is that the agent goes by; it grows while no typha answers. None before the first.
+    upstream_age_ms: Option<u64>,
     /// The certificates in force: our own, and the CA of typha's.
     certificates: Vec<Certificate>,
     /// Resources that are not enforced as they were written; they fail closed.
@@ -87,6 +90,7 @@ struct Failure {
 impl Page {
     pub(super) fn of(views: &Views) -> Self {
         let agent = views.agent.borrow().clone();
+        let upstream_age_ms = agent.upstream_age(Instant::now()).map(|age| age.as_millis() as u64);
         let enforced = views.enforced.borrow().clone();
         let found = views.sync.discovery.found();
         Self {
@@ -106,7 +110,7 @@ impl Page {
             applied_revision: enforced.revision,
             applied_at_unix_ms: enforced.applied_at.map(unix_ms),
             apply_ms: enforced.took.as_micros() as f64 / 1000.0,
-            upstream_age_ms: u64::try_from(agent.upstream_age.as_millis()).unwrap_or(u64::MAX),
+            upstream_age_ms,
             certificates: certificates(views),
             rejected: agent
                 .rejected
@@ -123,8 +127,8 @@ impl Page {
 
     pub(super) fn why_not_ready(&self) -> String {
         if self.revision.is_some() {
-            let failures: Vec<_> = self.failures.iter().map(|failure| failure.reason.as_str()).collect();
-            return format!("the kernel is not programmed yet: {}", failures.join("; "));
+            let reasons = self.failures.iter().map(|failure| failure.reason.as_str());
+            return iter::once("the kernel is not programmed yet").chain(reasons).collect::<Vec<_>>().join("; ");
         }
         match (&self.typha, &self.last_error) {
             (Some(typha), _) => format!("waiting for the whole state from typha {} at {}", typha.server, typha.address),
