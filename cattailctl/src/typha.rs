@@ -7,10 +7,9 @@ mod nodes;
 mod show;
 mod span;
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use clap::{Args, Subcommand, ValueEnum};
-use futures_util::future::join_all;
 
 use self::{
     health::{Health, Verdict},
@@ -42,7 +41,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Status {
-    /// The admin APIs of all replicas.
+    /// The admin APIs of all replicas. A name with many addresses, as a headless Service has, is that many replicas.
     #[arg(
         long,
         value_name = "URLS",
@@ -57,6 +56,11 @@ struct Status {
     #[arg(long, value_name = "DURATION")]
     fail_under: Option<Span>,
 
+    /// Complain of nodes that have lacked a change for so long, such as 30s or 5m. Nodes tell at most once a second what they
+    /// enforce, so that some always lag while something changes.
+    #[arg(long, value_name = "DURATION", default_value = "10s")]
+    lag_limit: Span,
+
     /// How to show it; a table where it is not said.
     #[arg(short = 'o', long, value_name = "FORMAT", value_enum)]
     output: Option<Format>,
@@ -70,19 +74,25 @@ enum Format {
 
 /// Does what was asked.
 pub(crate) async fn run(typha: &Typha, console: &mut Console<'_>) -> anyhow::Result<ExitCode> {
-    let Command::Status(Status { admin, fail_under, output }) = &typha.command;
-    let answers = join_all(admin.iter().map(|url| async { (url.clone(), ask::replica(url).await) })).await;
-    let health = Health::of(answers, *fail_under);
-    match output {
-        Some(Format::Json) => console.say(&serde_json::to_string_pretty(&health)?)?,
-        None => console.say(&show::table(&health))?,
-    }
-    for complaint in &health.complaints {
-        console.tell(complaint)?;
+    let Command::Status(Status { admin, fail_under, lag_limit, output }) = &typha.command;
+    let health = Health::of(ask::all(admin).await, *fail_under, *lag_limit);
+    let text = match output {
+        Some(Format::Json) => serde_json::to_string_pretty(&health)?,
+        None => show::table(&health),
+    };
+    match tell(&text, &health.complaints, console) {
+        // Whoever reads no more still wants to know how it is.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        told => told?,
     }
     Ok(match health.verdict {
         Verdict::Well => ExitCode::SUCCESS,
         Verdict::Degraded => DEGRADED.into(),
         Verdict::Unknown => UNKNOWN.into(),
     })
+}
+
+fn tell(text: &str, complaints: &[String], console: &mut Console<'_>) -> io::Result<()> {
+    console.say(text)?;
+    complaints.iter().try_for_each(|complaint| console.tell(complaint))
 }

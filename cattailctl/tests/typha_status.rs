@@ -2,9 +2,11 @@
 #![expect(clippy::expect_used, reason = "a test ends where its ground gives way")]
 
 use std::{
+    io::{Read as _, Write as _, pipe},
     net::{SocketAddr, TcpListener, TcpStream},
     os::fd::{AsRawFd as _, OwnedFd},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
+    thread,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -93,13 +95,14 @@ impl Replica {
     }
 }
 
+fn command(urls: &[&str], more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cattailctl"));
+    command.args(["typha", "status"]).args(more).env("CATTAIL_TYPHA_ADMIN", urls.join(","));
+    command
+}
+
 fn status(urls: &[&str], more: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cattailctl"))
-        .args(["typha", "status"])
-        .args(more)
-        .env("CATTAIL_TYPHA_ADMIN", urls.join(","))
-        .output()
-        .expect("it runs")
+    command(urls, more).output().expect("it runs")
 }
 
 fn said(output: &Output) -> String {
@@ -121,7 +124,7 @@ fn all_is_well() {
 #[test]
 fn a_node_that_lags_is_named() {
     let a = Replica::start("typha-a").node("node-1", 7).node("node-2", 7).node("node-3", 6);
-    let output = status(&[&a.url], &["-o", "json"]);
+    let output = status(&[&a.url], &["-o", "json", "--lag-limit", "0s"]);
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(output.status.code(), Some(1), "{json:#}");
     assert_eq!(json["verdict"], "degraded");
@@ -134,6 +137,65 @@ fn a_node_that_lags_is_named() {
     let said = said(&output);
     let sentence = "revision 7 applied by 2 of 3 nodes; node-3 lags: 1 revision behind for ";
     assert!(said.contains(sentence) && said.contains(" s, reads, has not reported more"), "{said}");
+}
+
+/// Nodes tell once a second what they enforce, and where something changes all the time some always have not yet.
+#[test]
+fn a_node_that_has_lacked_a_change_for_a_moment_is_shown_and_is_no_trouble() {
+    let a = Replica::start("typha-a").node("node-1", 7).node("node-2", 6);
+    let output = status(&[&a.url], &["--lag-limit", "5m"]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("revision 7 applied by 1 of 2 nodes; node-2 lags: 1 revision behind for "), "{said}");
+}
+
+/// A replica whose last change is older by one the first time it is asked, or always.
+fn late(other: &Replica, times: usize) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (address, admin) = (listener.local_addr().expect("an address"), other.url.replace("http://", ""));
+    thread::spawn(move || {
+        let mut left = times;
+        for mut stream in listener.incoming().flatten() {
+            let mut question = [0; 1024];
+            let length = stream.read(&mut question).expect("a question");
+            let question = String::from_utf8_lossy(&question[..length]).into_owned();
+            let path = question.split(' ').nth(1).expect("a path");
+            let mut real = TcpStream::connect(&admin).expect("a replica");
+            write!(real, "GET {path} HTTP/1.0\r\n\r\n").expect("it listens");
+            let mut answer = String::new();
+            real.read_to_string(&mut answer).expect("an answer");
+            if path == "/status" && left > 0 {
+                left -= 1;
+                answer = answer.replace("\"acks\":{\"revision\":7", "\"acks\":{\"revision\":6");
+            }
+            // Whoever asked may have enough of it.
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn a_replica_that_is_behind_for_a_moment_is_no_trouble_and_one_that_stays_behind_is() {
+    let (a, b) = (Replica::start("typha-a").node("node-1", 7), Replica::start("typha-b"));
+    let output = status(&[&a.url, &late(&b, 1)], &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let output = status(&[&a.url, &late(&b, usize::MAX)], &[]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("typha-b at http") && said.contains("lacks the change of revision 7"), "{said}");
+}
+
+#[test]
+fn who_reads_no_more_is_told_how_it_is_by_the_exit_status() {
+    let a = Replica::start("typha-a").node("node-1", 6);
+    for (urls, code) in [([a.url.as_str()], 1), (["nonsense"], 2)] {
+        let (reader, writer) = pipe().expect("a pipe");
+        drop(reader);
+        let mut command = command(&urls, &["--lag-limit", "0s"]);
+        let status = command.stdout(writer).stderr(Stdio::null()).status().expect("it runs");
+        assert_eq!(status.code(), Some(code), "{urls:?}");
+    }
 }
 
 #[test]

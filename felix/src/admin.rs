@@ -43,7 +43,8 @@ impl Admin {
 
     /// Serves until dropped.
     pub(crate) async fn serve(self) -> anyhow::Result<()> {
-        axum::serve(self.listener, self.router).await.context("the admin endpoint failed")
+        telemetry::admin::serve(self.listener, self.router).await;
+        Ok(())
     }
 }
 
@@ -69,4 +70,24 @@ async fn readyz(State(views): State<Views>) -> impl IntoResponse {
         return (StatusCode::OK, "ok\n".to_owned());
     }
     (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", Page::of(&views).why_not_ready()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::{io::AsyncReadExt as _, net::TcpStream, task::JoinSet, time::timeout};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_asks_nothing_is_closed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let mut tasks = JoinSet::new();
+        tasks.spawn(Admin { listener, router: Router::new() }.serve());
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        let closed = timeout(Duration::from_secs(20), stream.read_to_end(&mut Vec::new())).await;
+        assert!(closed.is_ok(), "it may be held for ever");
+    }
 }

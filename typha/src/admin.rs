@@ -4,7 +4,6 @@
 //! same for people.
 
 mod certificates;
-mod connections;
 mod page;
 mod probes;
 mod replicas;
@@ -85,7 +84,7 @@ impl Admin {
             .route("/status", get(status))
             .with_state(self.shared)
             .merge(replicas);
-        connections::serve(listener, router).await;
+        telemetry::admin::serve(listener, router).await;
     }
 }
 

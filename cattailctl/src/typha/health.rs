@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    ask::{Answer, Status},
+    ask::{Answer, Asked, Status},
     certificates,
     nodes::Nodes,
     span::Span,
@@ -49,7 +49,7 @@ pub(super) struct Replica {
 
 impl Health {
     /// Judges answers, which come with the address that was asked.
-    pub(super) fn of(answers: Vec<(String, Result<Answer, String>)>, fail_under: Option<Span>) -> Self {
+    pub(super) fn of(answers: Vec<Asked>, fail_under: Option<Span>, lag_limit: Span) -> Self {
         let alive = || answers.iter().filter_map(|(_, answer)| answer.as_ref().ok());
         let newest = alive().map(|answer| answer.status.revision).max().unwrap_or_default();
         let last_change = alive().map(|answer| answer.status.acks.revision).max().unwrap_or_default();
@@ -60,7 +60,7 @@ impl Health {
             .flat_map(|(address, answer)| replica_complaints(address, answer, last_change, fail_under))
             .collect();
         complaints.extend(disagreements(alive().map(|answer| &answer.status)));
-        complaints.extend(nodes.complaints());
+        complaints.extend(nodes.complaints(lag_limit));
         let verdict = match (is_unknown, complaints.is_empty()) {
             (true, _) => Verdict::Unknown,
             (false, true) => Verdict::Well,
@@ -75,7 +75,7 @@ impl Replica {
     fn new(address: String, answer: Result<Answer, String>, newest: u64) -> Self {
         match answer {
             Err(error) => Self { address, error: Some(error), clients: 0, behind: 0, status: None },
-            Ok(Answer { status, clients }) => {
+            Ok(Answer { status, clients, .. }) => {
                 let behind = newest - status.revision;
                 Self { address, error: None, clients: clients.len(), behind, status: Some(status) }
             }
@@ -89,8 +89,8 @@ fn replica_complaints(
     last_change: u64,
     fail_under: Option<Span>,
 ) -> Vec<String> {
-    let status = match answer {
-        Ok(answer) => &answer.status,
+    let Answer { status, has_last_change, .. } = match answer {
+        Ok(answer) => answer,
         Err(error) => return vec![format!("the replica at {address} does not answer: {error}")],
     };
     let mut complaints = Vec::new();
@@ -100,7 +100,7 @@ fn replica_complaints(
     }
     if !status.in_sync {
         complain("has not listed the datastore completely yet");
-    } else if status.acks.revision < last_change {
+    } else if !has_last_change {
         complain(&format!("lacks the change of revision {last_change}"));
     }
     match status.upstream_age_ms {

@@ -81,8 +81,9 @@ impl Nodes {
         }
     }
 
-    pub(super) fn complaints(&self) -> Vec<String> {
-        let lagging = (!self.lagging.is_empty()).then(|| self.sentence());
+    /// What is not well, a line each. While something changes there are always nodes that have not told of it yet.
+    pub(super) fn complaints(&self, lag_limit: Span) -> Vec<String> {
+        let lagging = self.lagging.iter().any(|lag| lag.is_over(lag_limit)).then(|| self.sentence());
         let failing = self.failing.iter().take(NAMED).filter_map(|(node, failures)| {
             let first = failures.first()?;
             Some(format!("{node} could not enforce {}: {}", first.object, first.reason))
@@ -96,6 +97,11 @@ impl Lag {
         let behind_revisions = client.applied_revision.map(|applied| last_change.saturating_sub(applied));
         let Client { behind_ms, stalled_ms, .. } = *client;
         Self { node: client.node.clone(), behind_revisions, behind_ms, stalled_ms }
+    }
+
+    /// Whether it has lacked a change for so long, or nobody knows for how long.
+    fn is_over(&self, limit: Span) -> bool {
+        self.behind_ms.is_none_or(|ms| Span::from_ms(ms) >= limit)
     }
 
     /// How far it is behind, and why.

@@ -9,26 +9,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, anyhow, ensure};
 use axum::{Json, extract::State};
 use futures_util::future::join_all;
-use http::{Request, StatusCode, header::HOST};
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::{body::Bytes, client::conn::http1};
-use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
-use tokio::{
-    net::{TcpStream, lookup_host},
-    sync::Mutex,
-    time::timeout,
-};
+use telemetry::admin::{Bounds, Silence, addresses, ask};
+use tokio::sync::Mutex;
 
-/// A replica that takes longer is told as silent: whoever looks wants to know within three seconds.
-const LIMIT: Duration = Duration::from_secs(1);
+/// A replica that takes longer is told as silent: whoever looks wants to know within three seconds. A `/status` with
+/// thousands of nodes takes some kilobytes.
+const BOUNDS: Bounds = Bounds { within: Duration::from_secs(1), bytes: 1 << 20 };
 /// Answers are shown to all who ask within this.
 const FRESH: Duration = Duration::from_millis(500);
-/// A `/status` with thousands of nodes takes some kilobytes.
-const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 /// Where the replicas are asked, and what they said last.
 pub(super) struct Replicas {
@@ -79,7 +70,7 @@ impl Replicas {
         if let Some((_, seen)) = latest.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
             return Arc::clone(seen);
         }
-        let found = join_all(self.peers.iter().map(|peer| addresses(peer))).await;
+        let found = join_all(self.peers.iter().map(|peer| found(peer))).await;
         let mut seen: Vec<Replica> = found.iter().filter_map(|found| found.as_ref().err().cloned()).collect();
         let addresses: BTreeSet<SocketAddr> = found.into_iter().flatten().flatten().collect();
         seen.extend(join_all(addresses.into_iter().map(Replica::ask)).await);
@@ -90,41 +81,24 @@ impl Replicas {
 }
 
 /// All addresses of a peer.
-async fn addresses(peer: &str) -> Result<Vec<SocketAddr>, Replica> {
-    let silent = |reason: String| Replica { address: peer.to_owned(), status: None, silence: Some(reason) };
-    match timeout(LIMIT, lookup_host(peer)).await {
-        Ok(Ok(addresses)) => Ok(addresses.collect()),
-        Ok(Err(error)) => Err(silent(format!("the name is not found: {error}"))),
-        Err(_) => Err(silent(format!("the name is not found within {} s", LIMIT.as_secs()))),
-    }
+async fn found(peer: &str) -> Result<Vec<SocketAddr>, Replica> {
+    let silent = |silence: Silence| Replica::new(peer.to_owned(), Err(silence));
+    addresses(peer, BOUNDS.within).await.map_err(silent)
 }
 
 impl Replica {
     async fn ask(address: SocketAddr) -> Self {
-        let (status, silence) = match timeout(LIMIT, status(address)).await {
-            Ok(Ok(status)) => (Some(status), None),
-            Ok(Err(error)) => (None, Some(format!("{error:#}"))),
-            Err(_) => (None, Some(format!("no answer within {} s", LIMIT.as_secs()))),
-        };
-        Self { address: address.to_string(), status, silence }
+        let address = address.to_string();
+        let said = ask(&address, "/status", BOUNDS).await;
+        Self::new(address, said)
     }
-}
 
-async fn status(address: SocketAddr) -> anyhow::Result<Summary> {
-    let stream = TcpStream::connect(address).await.context("cannot connect")?;
-    let (mut requests, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let asking = async {
-        let request = Request::get("/status").header(HOST, address.to_string()).body(Empty::<Bytes>::new())?;
-        let response = requests.send_request(request).await?;
-        let code = response.status();
-        ensure!(code == StatusCode::OK, "/status answers {code}; is that typha's admin API?");
-        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-        let body = body.map_err(|error| anyhow!("/status breaks off: {error}"))?.to_bytes();
-        serde_json::from_slice(&body).context("/status is not what typha answers")
-    };
-    tokio::select! {
-        status = asking => status,
-        ended = connection => Err(ended.err().map_or_else(|| anyhow!("it hung up"), anyhow::Error::from)),
+    fn new(address: String, said: Result<Summary, Silence>) -> Self {
+        let (status, silence) = match said {
+            Ok(status) => (Some(status), None),
+            Err(silence) => (None, Some(silence.to_string())),
+        };
+        Self { address, status, silence }
     }
 }
 

@@ -1,13 +1,13 @@
-//! The admin port's connections: so many at a time, and none that is held open for nothing.
+//! An admin port's connections: so many at a time, and none that is held open for nothing.
 //!
-//! Whoever reaches the port can open them, and the file descriptors that they take are those that agents need.
+//! Whoever reaches the port can open them, and the file descriptors that they take are those that the process lives by.
 
 use std::{collections::VecDeque, time::Duration};
 
 use axum::Router;
+use hyper::server::conn::http1;
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto::Builder,
+    rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use tokio::{
@@ -18,7 +18,7 @@ use tokio::{
 
 /// Connections at a time: probes, scrapers, and some people's browsers, which open six each.
 const CONNECTIONS: usize = 128;
-/// From a connection, or from its last answer, to the end of a request's headers. The page asks more often than that.
+/// From a connection, or from its last answer, to the end of a request's headers. Typha's page asks more often than that.
 const HEADERS_WITHIN: Duration = Duration::from_secs(5);
 /// How long to wait after the system refused to hand out a connection (too many open files): time for some to close.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
@@ -30,10 +30,10 @@ struct Connections {
     oldest_first: VecDeque<AbortHandle>,
 }
 
-/// Serves for ever.
-pub(super) async fn serve(listener: TcpListener, router: Router) {
-    let mut server = Builder::new(TokioExecutor::new()).http1_only();
-    server.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
+/// Serves until dropped.
+pub async fn serve(listener: TcpListener, router: Router) {
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
     let (service, mut connections) = (TowerToHyperService::new(router), Connections::default());
     loop {
         let stream = match listener.accept().await {
@@ -44,9 +44,9 @@ pub(super) async fn serve(listener: TcpListener, router: Router) {
                 continue;
             }
         };
-        let (server, service) = (server.clone(), service.clone());
+        let connection = server.serve_connection(TokioIo::new(stream), service.clone());
         connections.add(async move {
-            if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
+            if let Err(error) = connection.await {
                 tracing::debug!("a connection to the admin API failed: {error}");
             }
         });
@@ -55,7 +55,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router) {
 
 impl Connections {
     /// Serves one more. Where there are too many the oldest makes room, so that a probe gets through whoever holds the
-    /// others: turning away the newest would have a replica restarted for that.
+    /// others: turning away the newest would have the process restarted for that.
     fn add(&mut self, connection: impl Future<Output = ()> + Send + 'static) {
         while self.tasks.try_join_next().is_some() {}
         self.oldest_first.retain(|handle| !handle.is_finished());
