@@ -178,6 +178,25 @@ async fn a_replica_that_is_behind_is_left() {
 }
 
 #[tokio::test]
+async fn a_replica_that_serves_and_closes_over_and_over_is_met_less_and_less_often() {
+    /// After a first failure no client waits longer.
+    const FIRST_WAIT: Duration = Duration::from_millis(100);
+    let certificates = Certificates::new();
+    let serve_and_close = |_, _: &_| Reply { hang: false, ..Reply::batches(snapshot()) };
+    let typha = ScriptedTypha::start(&certificates, serve_and_close).await;
+    let mut client = Running::start(certificates.config(&[&typha.address]));
+    let deadline = time::Instant::now() + PATIENCE;
+    loop {
+        assert!(time::Instant::now() < deadline, "{} streams, each at once", typha.subscriptions().len());
+        if let Event::Disconnected { retry_in, .. } = client.next().await
+            && retry_in > FIRST_WAIT
+        {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
 async fn go_away_moves_the_client_and_keeps_its_position() {
     let certificates = Certificates::new();
     let typha = ScriptedTypha::start(&certificates, |n, _| {

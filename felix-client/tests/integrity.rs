@@ -5,8 +5,10 @@
 mod lab;
 
 use std::{
+    fs::{self, File, OpenOptions},
     io::{Seek as _, SeekFrom, Write as _},
-    sync::{Arc, Mutex, OnceLock},
+    os::fd::AsRawFd as _,
+    sync::{Arc, OnceLock},
 };
 
 use datastore_adapters::SourceEvent;
@@ -19,47 +21,27 @@ use tokio::{
     sync::mpsc,
     time::{Instant, timeout},
 };
-use tracing_subscriber::fmt::MakeWriter;
 use typha::feed::Published;
 
 const KEYS: u64 = 2000;
 
 /// What was logged by all tests of this file, each of which damages a key of its own.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+struct Log(File);
 
 impl Log {
     fn start() -> &'static Self {
         static LOG: OnceLock<Log> = OnceLock::new();
         LOG.get_or_init(|| {
-            let log = Self::default();
-            tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).init();
-            log
+            let file = tempfile::tempfile().unwrap();
+            tracing_subscriber::fmt().with_writer(file.try_clone().unwrap()).with_ansi(false).init();
+            Log(file)
         })
     }
 
     fn lines_with(&self, words: &[&str]) -> usize {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        // Opened anew, so that the place does not move where is written.
+        let text = fs::read_to_string(format!("/proc/self/fd/{}", self.0.as_raw_fd())).unwrap();
         text.lines().filter(|line| words.iter().all(|word| line.contains(word))).count()
-    }
-}
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
     }
 }
 
@@ -67,7 +49,7 @@ impl<'a> MakeWriter<'a> for Log {
 fn flip_in(replica: &Replica, key: &str) {
     let view = Arc::clone(&replica.server.board().load().view);
     let byte = view.get(key).expect("the key is there").encoded().last().expect("bytes");
-    let mut memory = std::fs::OpenOptions::new().write(true).open("/proc/self/mem").unwrap();
+    let mut memory = OpenOptions::new().write(true).open("/proc/self/mem").unwrap();
     memory.seek(SeekFrom::Start(std::ptr::from_ref(byte) as u64)).unwrap();
     memory.write_all(&[std::hint::black_box(*byte) ^ 1]).unwrap();
 }

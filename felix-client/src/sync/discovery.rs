@@ -13,12 +13,14 @@ mod tests;
 use std::{
     convert::Infallible,
     future, mem,
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::{
     sync::{Notify, watch},
+    task::JoinSet,
     time::{self, Instant},
 };
 
@@ -43,7 +45,7 @@ pub struct Discovery {
     entries: Arc<[Arc<str>]>,
     /// The entries to look up, by their numbers in `Known`.
     names: Vec<(usize, Arc<str>)>,
-    resolver: Box<dyn Resolve>,
+    resolver: Arc<dyn Resolve>,
     interval: Duration,
     turn: Mutex<Turn>,
     /// Somebody was not reached: the next lookup is due now.
@@ -88,7 +90,7 @@ impl Discovery {
         let names = known.names();
         let turn = Mutex::new(Turn { known, due: Instant::now(), looked_at: None });
         let (found, hurry) = (watch::Sender::new(found), Notify::new());
-        Self { entries, names, resolver: Box::new(resolver), interval, turn, hurry, found }
+        Self { entries, names, resolver: Arc::new(resolver), interval, turn, hurry, found }
     }
 
     /// The list that it was given.
@@ -159,35 +161,40 @@ impl Discovery {
     }
 
     async fn look_up(&self, metrics: &Metrics) {
-        let mut complaint = None;
-        for (number, name) in &self.names {
-            let answer = time::timeout(LOOKUP_LIMIT, self.resolver.resolve(name)).await;
-            let reason = match answer {
-                Ok(Ok(addresses)) if !addresses.is_empty() => {
-                    self.turn().known.answered(*number, &addresses);
-                    continue;
-                }
-                Ok(Ok(_)) => "it has no address".to_owned(),
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => format!("no answer within {LOOKUP_LIMIT:?}"),
-            };
-            metrics.lookup_failures.inc();
-            complaint = Some(format!("cannot find the replicas of typha at {name}: {reason}").into());
+        let mut lookups = JoinSet::new();
+        for (number, name) in self.names.iter().cloned() {
+            let resolver = Arc::clone(&self.resolver);
+            lookups.spawn(async move { (number, addresses(&*resolver, &name).await) });
         }
-        self.publish(complaint, metrics);
+        let mut complaint = None;
+        while let Some(looked_up) = lookups.join_next().await {
+            match looked_up {
+                Ok((number, Ok(addresses))) => {
+                    self.turn().known.answered(number, &addresses);
+                    // Shown at once: another name, that nobody answers for, is in nobody's way.
+                    self.show(self.found().complaint, metrics);
+                }
+                Ok((number, Err(reason))) => {
+                    metrics.lookup_failures.inc();
+                    complaint = complaint.max(Some((number, reason)));
+                }
+                Err(error) => tracing::error!("looking up a name failed: {error}"),
+            }
+        }
+        self.end_turn();
+        self.show(complaint.map(|(_, reason)| reason.into()), metrics);
     }
 
-    fn publish(&self, complaint: Option<Arc<str>>, metrics: &Metrics) {
-        let now = Instant::now();
-        let found = {
-            let mut turn = self.turn();
-            turn.looked_at = Some(now);
-            let replicas: Arc<[Replica]> = turn.known.replicas().into();
-            // Nothing works before the first answer, so that is asked for more often.
-            let interval = if replicas.is_empty() { MIN_INTERVAL } else { self.interval };
-            turn.due = now + interval.mul_f64(0.5 + fastrand::f64());
-            Found { replicas, complaint }
-        };
+    fn end_turn(&self) {
+        let (mut turn, now) = (self.turn(), Instant::now());
+        turn.looked_at = Some(now);
+        // Nothing works before the first answer, so that is asked for more often.
+        let interval = if turn.known.replicas().is_empty() { MIN_INTERVAL } else { self.interval };
+        turn.due = now + interval.mul_f64(0.5 + fastrand::f64());
+    }
+
+    fn show(&self, complaint: Option<Arc<str>>, metrics: &Metrics) {
+        let found = Found { replicas: self.turn().known.replicas().into(), complaint };
         metrics.replicas(&found.replicas);
         self.found.send_if_modified(|known| {
             let before = mem::replace(known, found);
@@ -200,6 +207,17 @@ impl Discovery {
         // A poisoned turn is as good as another: every change to it is one assignment.
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The addresses of a name, or why there are none.
+async fn addresses(resolver: &dyn Resolve, name: &str) -> Result<Vec<SocketAddr>, String> {
+    let reason = match time::timeout(LOOKUP_LIMIT, resolver.resolve(name)).await {
+        Ok(Ok(addresses)) if !addresses.is_empty() => return Ok(addresses),
+        Ok(Ok(_)) => "it has no address".to_owned(),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer within {LOOKUP_LIMIT:?}"),
+    };
+    Err(format!("cannot find the replicas of typha at {name}: {reason}"))
 }
 
 /// Logs what changed.

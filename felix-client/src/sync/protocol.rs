@@ -184,12 +184,17 @@ impl Protocol {
         result
     }
 
-    /// Whether what is held agrees with the state that a batch resumes to. Takes nothing in.
+    /// Whether a batch leads from what is held to the state that it resumes to. Takes nothing in.
     pub(super) fn agrees(&self, batch: &Batch) -> bool {
+        let (Some(held), Some(begin), Some(checkpoint)) = (self.held, &batch.begin, &batch.checkpoint) else {
+            return false;
+        };
+        let is_of_this = begin.datastore_id == held.datastore_id && checkpoint.revision >= held.revision;
+        let is_within = batch.entries.iter().all(|entry| entry.revision <= checkpoint.revision);
         let mut changes = Changes::new();
         batch.entries.iter().cloned().for_each(|entry| put(&mut changes, entry));
-        let told = batch.checkpoint.as_ref().and_then(|checkpoint| Digest::from_bytes(&checkpoint.digest));
-        told == Some(self.ledger.digest_after(&changes))
+        let computed = self.ledger.digest_after(&changes);
+        is_of_this && is_within && Digest::from_bytes(&checkpoint.digest) == Some(computed)
     }
 
     /// A digest disagreed, or something that may have been damaged on its way here.

@@ -9,10 +9,11 @@ const FIRST_DELAY: Duration = Duration::from_millis(100);
 /// No wait is longer: an agent is back this soon after typha is.
 const MAX_DELAY: Duration = Duration::from_secs(10);
 
-/// Exponential backoff with full jitter. It never gives up.
+/// Exponential backoff with full jitter. It never gives up, and starts over only after a stream that lasted: a replica that
+/// serves and fails again at once is met with each client's handshake each time.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
-    /// Attempts that failed since the last success.
+    /// Attempts that failed, and streams that did not last, since one that did.
     failures: u32,
 }
 
@@ -24,9 +25,11 @@ impl Backoff {
         ceiling.mul_f64(random.clamp(0.0, 1.0))
     }
 
-    /// An attempt succeeded.
-    pub(super) fn reset(&mut self) {
-        self.failures = 0;
+    /// A replica served for so long.
+    pub(super) fn served(&mut self, time: Duration) {
+        if time >= MAX_DELAY {
+            self.failures = 0;
+        }
     }
 }
 
@@ -35,14 +38,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_grow_to_their_bound_and_start_over_after_success() {
+    fn delays_grow_to_their_bound_and_start_over_after_a_stream_that_lasted() {
         let mut backoff = Backoff::default();
         let ceilings: Vec<_> = (0..100).map(|_| backoff.next_delay(1.0)).collect();
         assert_eq!(ceilings[..3], [FIRST_DELAY, FIRST_DELAY * 2, FIRST_DELAY * 4]);
         assert!(ceilings.is_sorted());
         assert_eq!(ceilings[99], MAX_DELAY);
         assert_eq!(backoff.next_delay(0.0), Duration::ZERO);
-        backoff.reset();
+        backoff.served(MAX_DELAY / 2);
+        assert_eq!(backoff.next_delay(1.0), MAX_DELAY);
+        backoff.served(MAX_DELAY);
         assert_eq!(backoff.next_delay(0.5), FIRST_DELAY / 2);
     }
 }

@@ -116,12 +116,12 @@ impl<'a, C: Consumer> Session<'a, C> {
         let (mut backoff, mut cause, mut go_to) = (Backoff::default(), Cause::Start, None);
         loop {
             let Ok(replica) = self.find(go_to.take()).await else { return };
-            let choice = self.choice(replica, cause.clone());
+            let (choice, began) = (self.choice(replica, cause.clone()), Instant::now());
             let Ended::Lost(lost) = Box::pin(self.stay::<T>(choice, outbox)).await else { return };
             self.config.metrics.disconnected(&lost.reason);
             self.note(&lost);
             if lost.has_served {
-                backoff.reset();
+                backoff.served(began.elapsed());
             }
             cause = lost.cause(cause);
             go_to = lost.go_to;

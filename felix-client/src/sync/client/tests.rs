@@ -1,7 +1,5 @@
 //! A bit of what a client holds flips: it is found, told, and mended by the range that it is in.
 
-use std::sync::Mutex;
-
 use bytes::Bytes;
 use model::digest::{Digest, EntryHash, RangeSet, range_of};
 use pki::{
@@ -10,7 +8,7 @@ use pki::{
 };
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use proto::sync::v1::{Begin, Checkpoint, Entry, begin};
-use tracing_subscriber::fmt::MakeWriter;
+use tempfile::NamedTempFile;
 
 use super::{
     super::{choice::Cause, protocol::ProtocolError, replica::Replica},
@@ -19,29 +17,6 @@ use super::{
 
 const ADDRESS: &str = "10.0.0.1:5473";
 const KEYS: [&str; 3] = ["Tier/a", "Tier/b", "Tier/c"];
-
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 fn feed() -> (Feed, mpsc::Receiver<Event>) {
     let (authority, folder) = (Authority::new("test CA").unwrap(), tempfile::tempdir().unwrap());
@@ -87,8 +62,8 @@ fn metric(feed: &Feed, name: &str) -> String {
 
 #[tokio::test]
 async fn a_flipped_bit_of_what_is_held_is_told_in_metrics_and_the_log_and_costs_its_range_alone() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    let log = NamedTempFile::new().unwrap();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.reopen().unwrap()).with_ansi(false).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let (mut feed, mut events) = feed();
     let replica = Replica { address: ADDRESS.into(), zone: None, found_by: ADDRESS.into(), is_spare: false };
@@ -111,7 +86,7 @@ async fn a_flipped_bit_of_what_is_held_is_told_in_metrics_and_the_log_and_costs_
     assert!(feed.on_batch(&choice, stream(begin::Mode::Repair, &["Tier/b"], damaged)).await.is_ok());
     let repaired = [metric(&feed, "sync_repairs_total"), metric(&feed, "sync_repaired_ranges_total")];
     assert_eq!(repaired, ["1", "1"]);
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let text = std::fs::read_to_string(log.path()).unwrap();
     assert!(
         text.lines().any(|line| line.contains("differs from what typha has") && line.contains("ranges=1")),
         "{text}"

@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    net::SocketAddr,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
@@ -81,6 +80,26 @@ async fn many_clients_ask_once() {
     let discovery = Discovery::with_resolver(["typha:5473"], dns.clone(), Duration::from_hours(1));
     until(&discovery, 100, |found| !found.replicas.is_empty()).await;
     assert_eq!(dns.lookups.load(Ordering::Relaxed), 1);
+}
+
+/// Knows one name; for others nobody answers.
+#[derive(Debug)]
+struct OneName(&'static str);
+
+impl Resolve for OneName {
+    fn resolve<'a>(&'a self, name: &'a str) -> Lookup<'a> {
+        if name == self.0 {
+            return Box::pin(future::ready(Ok(vec!["10.0.0.1:5473".parse().unwrap()])));
+        }
+        Box::pin(future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_answers_for_keeps_nobody_from_the_others() {
+    let discovery = Discovery::with_resolver(["away:5473", "typha:5473"], OneName("typha:5473"), LOOKUP_INTERVAL);
+    let found = time::timeout(LOOKUP_LIMIT / 2, until(&discovery, 1, |found| !found.replicas.is_empty())).await;
+    assert_eq!(shown(&found.expect("long before the other lookup is given up")), ["10.0.0.1:5473"]);
 }
 
 #[tokio::test]

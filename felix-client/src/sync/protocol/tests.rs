@@ -261,6 +261,11 @@ fn whether_a_state_agrees_is_told_before_it_is_taken_in() {
     damaged.entries.last_mut().unwrap().value = Some(Bytes::from_static(b"{}"));
     assert!(protocol.agrees(&gathered) && !protocol.agrees(&damaged));
     assert!(!protocol.agrees(&Batch { checkpoint: None, ..gathered.clone() }), "nothing says how it is to be");
+    let restored = Source { id: 8, ..Source::new() }.begin(begin::Mode::Resume).begin;
+    assert!(!protocol.agrees(&Batch { begin: restored, ..gathered.clone() }), "of another datastore, however equal");
+    let mut hasty = gathered.clone();
+    hasty.checkpoint.as_mut().unwrap().revision -= 1;
+    assert!(!protocol.agrees(&hasty), "an entry is beyond the checkpoint");
     assert_eq!(protocol.position().unwrap().revision, from, "nothing was taken in");
     let cut = protocol.on_batch(gathered).unwrap().cut.unwrap();
     consumer.take(&source, cut);

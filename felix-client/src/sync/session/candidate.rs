@@ -1,32 +1,28 @@
 //! A second stream, opened while the first one goes on: read until it has all that the client has, and then put in the
-//! first one's place. What came on it until then is gathered into one message.
+//! first one's place. What came on it until then is one message (`gathered`).
 //!
 //! A candidate that would send a snapshot, is behind or stale, or takes too long is dropped; the client has lost nothing.
 
-#[cfg(test)]
-mod tests;
+mod gathered;
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use model::Version;
-use proto::sync::v1::{Batch, Begin, Checkpoint, GoAway, SubscribeRequest, begin::Mode, go_away::Kind};
+use proto::sync::v1::{Batch, GoAway, SubscribeRequest, go_away::Kind};
 use tokio::time::{Instant, timeout};
 
+pub(in crate::sync) use self::gathered::Gathered;
 use super::super::{
     Config, Disconnect,
     choice::Choice,
     course::Trouble,
     disconnect::{MAX_REASON_CHARS, MAX_RETRY_AFTER, tamed, within},
-    protocol::bytes_of,
     transport::Transport,
 };
 
 /// Beyond the time to connect, a candidate may take this long to catch up with the stream that it is to replace. Typha
 /// itself waits this long for its datastore.
 pub(in crate::sync) const CATCH_UP_LIMIT: Duration = Duration::from_secs(10);
-
-/// What a candidate may send before it has caught up, as it lies in memory; more than a short absence ever brings.
-const MAX_GATHERED_BYTES: usize = 16 << 20;
 
 /// A stream that may take the place of the present one.
 pub(super) struct Candidate<'a, T> {
@@ -35,11 +31,7 @@ pub(super) struct Candidate<'a, T> {
     pub(super) gives_up_at: Instant,
     config: &'a Config,
     stage: Stage<'a, T>,
-    /// What the client's position is about.
-    datastore_id: u64,
-    /// All that came, as one message.
-    gathered: Batch,
-    gathered_bytes: usize,
+    gathered: Gathered,
 }
 
 enum Stage<'a, T> {
@@ -49,16 +41,16 @@ enum Stage<'a, T> {
 
 /// Why a candidate is dropped.
 #[derive(Debug)]
-pub(super) struct Unfit {
+pub(in crate::sync) struct Unfit {
     /// What its replica is avoided for.
-    pub(super) trouble: Trouble,
+    pub(in crate::sync) trouble: Trouble,
     /// The same for people.
     pub(super) reason: String,
 }
 
 /// Where a candidate is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(in crate::sync) enum Progress {
     /// On its way.
     Coming,
     /// It has everything up to this revision.
@@ -68,21 +60,13 @@ pub(super) enum Progress {
 impl<'a, T: Transport + 'a> Candidate<'a, T> {
     /// Begins to connect. `request` has the client's position. All is to be done `within` a time.
     pub(super) fn start(config: &'a Config, choice: Arc<Choice>, request: SubscribeRequest, within: Duration) -> Self {
-        let datastore_id = request.position.as_ref().map_or(0, |position| position.datastore_id);
+        let gathered = Gathered::new(request.position.as_ref(), config.upstream_age_limit);
         let (address, limit) = (Arc::clone(&choice.replica.address), config.connect_limit);
         let opening = Box::pin(async move {
             let opened = timeout(limit, T::open(config, &address, &request)).await;
             opened.unwrap_or_else(|_| Err(Disconnect::TimedOut { address, limit }))
         });
-        Self {
-            choice,
-            gives_up_at: Instant::now() + within,
-            config,
-            stage: Stage::Opening(opening),
-            datastore_id,
-            gathered: Batch::default(),
-            gathered_bytes: 0,
-        }
+        Self { choice, gives_up_at: Instant::now() + within, config, stage: Stage::Opening(opening), gathered }
     }
 
     /// Comes a step further. Cancel safe.
@@ -95,7 +79,7 @@ impl<'a, T: Transport + 'a> Candidate<'a, T> {
             Stage::Open(transport) => {
                 let (batch, bytes) = transport.next().await.map_err(|error| Unfit::failed(&error))?;
                 self.config.metrics.received_bytes.inc_by(bytes as u64);
-                self.gather(batch)
+                self.gathered.take(batch)
             }
         }
     }
@@ -103,7 +87,7 @@ impl<'a, T: Transport + 'a> Candidate<'a, T> {
     /// The open stream, and all that came on it; `None` where nothing did.
     pub(super) fn into_parts(self) -> Option<(T, Batch)> {
         match self.stage {
-            Stage::Open(transport) => Some((transport, self.gathered)),
+            Stage::Open(transport) => Some((transport, self.gathered.into_batch())),
             Stage::Opening(_) => None,
         }
     }
@@ -117,55 +101,11 @@ impl<'a, T: Transport + 'a> Candidate<'a, T> {
             Stage::Open(_) => Unfit::because("it took too long to catch up with us"),
         }
     }
-
-    fn gather(&mut self, batch: Batch) -> Result<Progress, Unfit> {
-        if let Some(word) = &batch.go_away {
-            return Err(Unfit::told(word));
-        }
-        self.gathered_bytes += batch.entries.iter().map(bytes_of).sum::<usize>();
-        if self.gathered_bytes > MAX_GATHERED_BYTES {
-            return Err(Unfit::because("it sends too much to catch up"));
-        }
-        match (batch.begin, &self.gathered.begin) {
-            (None, None) => return Err(Unfit::because("it did not say how it begins")),
-            (None, Some(_)) => {}
-            (Some(begin), None) => self.gathered.begin = Some(self.checked(begin)?),
-            (Some(_), Some(_)) => return Err(Unfit::because("it starts over")),
-        }
-        self.gathered.entries.extend(batch.entries);
-        let Some(checkpoint) = batch.checkpoint else { return Ok(Progress::Coming) };
-        self.check_state(&checkpoint)?;
-        let revision = checkpoint.revision;
-        self.gathered.checkpoint = Some(checkpoint);
-        Ok(Progress::At(revision))
-    }
-
-    fn checked(&self, begin: Begin) -> Result<Begin, Unfit> {
-        if begin.mode() != Mode::Resume {
-            return Err(Unfit::because("it cannot go on from where we are"));
-        }
-        if begin.datastore_id != self.datastore_id {
-            return Err(Unfit::because("it has another datastore"));
-        }
-        Ok(begin)
-    }
-
-    fn check_state(&self, checkpoint: &Checkpoint) -> Result<(), Unfit> {
-        if !checkpoint.in_sync {
-            return Err(Unfit::because("it has not read the datastore yet"));
-        }
-        let age = Duration::from_millis(checkpoint.upstream_age_ms);
-        if age >= self.config.upstream_age_limit {
-            let reason = format!("it has heard nothing from the datastore for {} s", age.as_secs());
-            return Err(Unfit { trouble: Trouble::Stale, reason });
-        }
-        Ok(())
-    }
 }
 
 impl Unfit {
     /// What it sent does not agree with what we hold.
-    pub(super) fn disagrees() -> Self {
+    pub(in crate::sync) fn disagrees() -> Self {
         Self::because("its state does not agree with ours")
     }
 

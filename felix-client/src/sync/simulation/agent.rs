@@ -3,7 +3,11 @@
 
 mod reading;
 
-use std::{collections::BTreeSet, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use model::{
     Version,
@@ -16,7 +20,7 @@ use typha::{
 
 pub(super) use self::reading::Scene;
 use super::{
-    super::{course::Trouble, protocol::Protocol},
+    super::{config::UPSTREAM_AGE_LIMIT, course::Trouble, protocol::Protocol, session::candidate::Gathered},
     datastore::key,
     pilot::{Pilot, Wish},
     point::Point,
@@ -108,7 +112,10 @@ impl Agent {
         let Some(here) = self.stream.as_ref().map(|stream| stream.replica) else { return };
         if replica.takes_streams() {
             let stream = self.open(number, replica, true, now);
-            self.candidate = Some(Candidate::new(stream, self.protocol.datastore_id()));
+            // Who goes where the seed says takes any age.
+            let age_limit = self.pilot.as_ref().map_or(Duration::MAX, |_| UPSTREAM_AGE_LIMIT);
+            let gathered = Gathered::new(self.protocol.position().as_ref(), age_limit);
+            self.candidate = Some(Candidate { stream, gathered });
         } else if let Some(pilot) = &mut self.pilot {
             pilot.abandoned(here, number, Trouble::Failed, now);
         }
@@ -180,9 +187,14 @@ impl Agent {
     }
 
     fn abandon(&mut self, trouble: Trouble, now: Instant, witness: &mut Witness) {
-        let Some(candidate) = self.candidate.take() else { return };
+        if let Some(candidate) = self.candidate.take() {
+            self.abandoned(candidate.stream.replica, trouble, now, witness);
+        }
+    }
+
+    fn abandoned(&mut self, there: usize, trouble: Trouble, now: Instant, witness: &mut Witness) {
         witness.hit(Point::MoveAbandoned);
-        let (here, there) = (self.stream.as_ref().map(|stream| stream.replica), candidate.stream.replica);
+        let here = self.stream.as_ref().map(|stream| stream.replica);
         if let (Some(pilot), Some(here)) = (&mut self.pilot, here) {
             pilot.abandoned(here, there, trouble, now);
         }

@@ -36,6 +36,8 @@ pub(super) struct Pilot {
     silent_at: Instant,
     /// The second stream has to take over by then.
     candidate_until: Option<Instant>,
+    /// When the first stream was opened of those that took each other's place.
+    began: Instant,
     /// Whether the present stream brought a good state.
     has_served: bool,
     random: fastrand::Rng,
@@ -79,6 +81,7 @@ impl Pilot {
             retry_at: now,
             silent_at: now + SILENCE_LIMIT,
             candidate_until: None,
+            began: now,
             has_served: false,
             random,
             departures: 0,
@@ -146,6 +149,8 @@ impl Pilot {
         if has_served {
             self.departures += 1;
             self.course.good(&Arc::clone(self.address(here)));
+        } else {
+            self.began = now;
         }
         (self.plan, self.candidate_until, self.has_served) = (Plan::new(MOVE_SPREAD), None, has_served);
         self.silent_at = now + SILENCE_LIMIT;
@@ -180,6 +185,8 @@ impl Pilot {
         let (now, within) = (Instant::from_std(now), within(word));
         self.course.trouble(&Arc::clone(self.address(here)), trouble_of(word), now, self.random.f64());
         self.plan.asked(&word.reason, within, word.kind() == Kind::Rebalance, now, self.random.f64());
+        // Who looks already is not to be in the way of the look to come.
+        self.candidate_until = self.candidate_until.map(|until| self.plan.next().map_or(until, |at| until.min(at)));
     }
 
     /// The stream from `here` is gone, or none came.
@@ -190,7 +197,7 @@ impl Pilot {
             self.freshness.failed(&address);
         }
         if std::mem::take(&mut self.has_served) {
-            self.backoff.reset();
+            self.backoff.served(now.saturating_duration_since(self.began));
         }
         let is_own_decision = go_to.is_some() || trouble == Trouble::LEFT;
         self.departures += u32::from(is_own_decision);

@@ -54,6 +54,7 @@ points! {
     ReplicaNotReady: "a replica that does not have the whole state sends a client on",
     NoResume: "a second stream cannot go on where the first one is",
     Moved: "a client moves without a gap",
+    MoveDisagrees: "a second stream does not agree with what the client holds",
     MoveAbandoned: "a client gives a second stream up",
     AskedToGo: "a client with a stream is asked to go",
     WentWithoutMove: "a client that was asked to go leaves without having moved",

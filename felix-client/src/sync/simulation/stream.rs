@@ -7,11 +7,11 @@ use std::{
 
 use bytes::Bytes;
 use prost::Message as _;
-use proto::sync::v1::{self as wire, begin::Mode};
+use proto::sync::v1 as wire;
 use typha::session::{Session, Step};
 
 use super::{
-    super::{course::Trouble, frame::FrameDecoder, session::candidate::trouble_of},
+    super::{frame::FrameDecoder, session::candidate::Gathered},
     memory,
     replica::Replica,
     witness::Witness,
@@ -34,8 +34,7 @@ pub(super) struct Stream {
 /// Opened beside the stream, and read until it has all that the client has.
 pub(super) struct Candidate {
     pub(super) stream: Stream,
-    datastore_id: u64,
-    pub(super) gathered: wire::Batch,
+    pub(super) gathered: Gathered,
 }
 
 /// What there is to read.
@@ -93,35 +92,6 @@ impl Stream {
             memory::flip(&frame[random.usize(..frame.len())]);
         }
         is_of_entries
-    }
-}
-
-impl Candidate {
-    pub(super) fn new(stream: Stream, datastore_id: u64) -> Self {
-        Self { stream, datastore_id, gathered: wire::Batch::default() }
-    }
-
-    /// Takes a message in as production's does. The error is what the replica is avoided for.
-    pub(super) fn gather(&mut self, batch: wire::Batch, is_stale: impl Fn(Duration) -> bool) -> Result<(), Trouble> {
-        if let Some(word) = &batch.go_away {
-            return Err(trouble_of(word));
-        }
-        let begun = (batch.begin.is_some(), self.gathered.begin.is_some());
-        let can_go_on = |begin: &wire::Begin| begin.mode() == Mode::Resume && begin.datastore_id == self.datastore_id;
-        if begun == (true, true) || begun == (false, false) || !batch.begin.as_ref().is_none_or(can_go_on) {
-            return Err(Trouble::Unfit);
-        }
-        self.gathered.begin = batch.begin.or(self.gathered.begin.take());
-        self.gathered.entries.extend(batch.entries);
-        let Some(checkpoint) = batch.checkpoint else { return Ok(()) };
-        if !checkpoint.in_sync {
-            return Err(Trouble::Unfit);
-        }
-        if is_stale(Duration::from_millis(checkpoint.upstream_age_ms)) {
-            return Err(Trouble::Stale);
-        }
-        self.gathered.checkpoint = Some(checkpoint);
-        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
             disconnect::Disconnect,
             freshness::Verdict,
             protocol::{Cut, ProtocolError},
-            session::candidate::trouble_of,
+            session::candidate::{Progress, Unfit, trouble_of},
         },
         Defect,
         datastore::{Datastore, digest_of},
@@ -60,23 +60,20 @@ impl Agent {
     pub(in super::super) fn read_candidate(&mut self, messages: usize, scene: &mut Scene<'_>) {
         for _ in 0..messages {
             let Some(candidate) = &mut self.candidate else { return };
-            let gathered = match candidate.stream.read(scene.witness) {
+            let progress = match candidate.stream.read(scene.witness) {
                 Read::Nothing => return,
                 Read::Message(batch, _) => {
                     if batch.go_away.as_ref().is_some_and(|word| word.kind() == Kind::NoResume) {
                         scene.witness.hit(Point::NoResume);
                     }
-                    let pilot = &self.pilot;
-                    candidate.gather(*batch, |age| pilot.as_ref().is_some_and(|pilot| pilot.is_stale(age)))
+                    candidate.gathered.take(*batch).map_err(|unfit| unfit.trouble)
                 }
                 Read::Garbage | Read::End => Err(Trouble::Failed),
             };
-            if let Err(trouble) = gathered {
-                return self.abandon(trouble, scene.now, scene.witness);
-            }
-            let checkpoint = candidate.gathered.checkpoint.as_ref();
-            if checkpoint.is_some_and(|checkpoint| checkpoint.revision >= self.at.1) {
-                return self.hand_over(scene);
+            match progress {
+                Ok(Progress::At(revision)) if revision >= self.at.1 => return self.hand_over(scene),
+                Ok(Progress::At(_) | Progress::Coming) => {}
+                Err(trouble) => return self.abandon(trouble, scene.now, scene.witness),
             }
         }
     }
@@ -187,10 +184,16 @@ impl Agent {
     }
 
     fn hand_over(&mut self, scene: &mut Scene<'_>) {
-        let Some(Candidate { stream, gathered, .. }) = self.candidate.take() else { return };
-        let here = stream.replica;
+        let Some(Candidate { stream, gathered }) = self.candidate.take() else { return };
+        let (here, gathered) = (stream.replica, gathered.into_batch());
+        if !self.protocol.agrees(&gathered) {
+            scene.witness.hit(Point::MoveDisagrees);
+            return self.abandoned(here, Unfit::disagrees().trouble, scene.now, scene.witness);
+        }
         self.stream = Some(stream);
-        if self.accept(gathered, None, scene).is_some() {
+        let is_taken = self.accept(gathered, None, scene).is_some();
+        assert!(is_taken || !self.damaged.is_empty(), "a second stream cost the client its first one");
+        if is_taken {
             scene.witness.hit(Point::Moved);
             if let Some(pilot) = &mut self.pilot {
                 pilot.opened(here, true, scene.now);
