@@ -32,7 +32,7 @@ struct Replica {
     server: Server,
     url: String,
     nodes: Vec<Registration>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Replica {
@@ -80,7 +80,7 @@ impl Replica {
             }
         });
         let url = format!("http://{}", server.admin_address().expect("it has one"));
-        Self { runtime, server, url, nodes: Vec::new(), _folder: folder }
+        Self { runtime, server, url, nodes: Vec::new(), folder }
     }
 
     /// A node that enforces a revision.
@@ -328,6 +328,24 @@ fn certificates_are_shown_and_the_user_says_how_much_must_be_left() {
     assert!(certificates[0]["left_ms"].as_u64().is_some_and(|ms| ms / 86_400_000 == 10), "{certificates}");
     assert!(said.contains("has a CA (CN=test CA in ") && said.contains("that has 29 d left"), "{said}");
     assert_eq!(status(&[&a.url], &["--fail-under", "soon"]).status.code(), Some(2), "no duration");
+}
+
+#[test]
+fn certificates_that_cannot_be_used_are_told_as_long_as_they_lie_there() {
+    let limits = Limits { certificates_every: Duration::from_millis(20), ..Limits::default() };
+    let a = Replica::start_with("typha-a", limits);
+    assert_eq!(status(&[&a.url], &[]).status.code(), Some(0));
+    std::fs::write(a.folder.path().join("typha.crt"), "garbage").expect("a file");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let output = status(&[&a.url], &[]);
+        let said = said(&output);
+        if output.status.code() == Some(1) {
+            let told = "goes on with its old certificates, the new ones cannot be used: ";
+            return assert!(said.contains(told) && said.contains("typha.crt is not PEM"), "{said}");
+        }
+        assert!(Instant::now() < deadline, "{said}");
+    }
 }
 
 #[test]

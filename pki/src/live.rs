@@ -13,7 +13,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::{ClientConfig, ServerConfig};
 
 use crate::{
@@ -32,6 +32,8 @@ pub struct Live<C> {
     current: ArcSwap<Loaded<C>>,
     /// Where it comes from; none where it is fixed.
     source: Option<Source<C>>,
+    /// Why what the files hold cannot be used, while it cannot.
+    refusal: ArcSwapOption<String>,
     /// How often the configuration was replaced.
     reloads: AtomicU64,
     /// How many different states of the files could not be used.
@@ -67,18 +69,11 @@ struct Source<C> {
     files: Files,
     peers: Peers,
     load: Load<C>,
-    seen: Mutex<Seen>,
+    /// What the files held when they were last read.
+    seen: Mutex<Contents>,
 }
 
 type Load<C> = fn(&Files, &Contents, &Peers) -> Result<(C, Expiry), LoadError>;
-
-/// What the last look saw.
-struct Seen {
-    /// What the files held when they were last read.
-    contents: Contents,
-    /// Why that could not be used, if it could not.
-    refused: Option<String>,
-}
 
 impl ServerTls {
     /// Loads a server's files, see [`crate::load_server`].
@@ -117,6 +112,11 @@ impl<C> Live<C> {
         self.current.load().expiry.clone()
     }
 
+    /// Why what the files hold cannot be used, while it cannot: a process that is started again would end.
+    pub fn refusal(&self) -> Option<Arc<String>> {
+        self.refusal.load_full()
+    }
+
     /// How often new files came in force.
     pub fn reloads(&self) -> u64 {
         self.reloads.load(Ordering::Relaxed)
@@ -141,24 +141,24 @@ impl<C> Live<C> {
             Err(TryLockError::WouldBlock) => return Refresh::Unchanged,
         };
         let contents = match Contents::read(&source.files) {
-            Ok(contents) if contents == seen.contents && seen.refused.is_none() && !self.is_outdated() => {
+            Ok(contents) if contents == *seen && self.refusal.load().is_none() && !self.is_outdated() => {
                 return Refresh::Unchanged;
             }
             Ok(contents) => contents,
             // The next look finds them written.
             Err(LoadError::Changing { .. }) => return Refresh::Unchanged,
-            Err(error) => return self.refuse(&mut seen, error.to_string()),
+            Err(error) => return self.refuse(error.to_string()),
         };
         let loaded = source.load(&contents);
-        seen.contents = contents;
+        *seen = contents;
         match loaded {
             Ok(loaded) => {
                 self.current.store(Arc::new(loaded));
                 self.reloads.fetch_add(1, Ordering::Relaxed);
-                seen.refused = None;
+                self.refusal.store(None);
                 Refresh::Reloaded
             }
-            Err(error) => self.refuse(&mut seen, error.to_string()),
+            Err(error) => self.refuse(error.to_string()),
         }
     }
 
@@ -166,25 +166,25 @@ impl<C> Live<C> {
         self.current.load().expiry.as_ref().is_some_and(|expiry| expiry.is_outdated(SystemTime::now()))
     }
 
-    fn refuse(&self, seen: &mut Seen, reason: String) -> Refresh {
-        if seen.refused.as_ref() == Some(&reason) {
+    fn refuse(&self, reason: String) -> Refresh {
+        if self.refusal.load().as_deref() == Some(&reason) {
             return Refresh::Unchanged;
         }
         self.failures.fetch_add(1, Ordering::Relaxed);
-        seen.refused = Some(reason.clone());
+        self.refusal.store(Some(Arc::new(reason.clone())));
         Refresh::Refused { reason }
     }
 
     fn following(files: Files, peers: Peers, load: Load<C>) -> Result<Self, LoadError> {
         let contents = Contents::read(&files)?;
         let loaded = loaded(&files, &contents, &peers, load)?;
-        let seen = Mutex::new(Seen { contents, refused: None });
-        Ok(Self::new(loaded, Some(Source { files, peers, load, seen })))
+        Ok(Self::new(loaded, Some(Source { files, peers, load, seen: Mutex::new(contents) })))
     }
 
     fn new(loaded: Loaded<C>, source: Option<Source<C>>) -> Self {
         let current = ArcSwap::from_pointee(loaded);
-        Self { current, source, reloads: AtomicU64::new(0), failures: AtomicU64::new(0) }
+        let refusal = ArcSwapOption::empty();
+        Self { current, source, refusal, reloads: AtomicU64::new(0), failures: AtomicU64::new(0) }
     }
 }
 

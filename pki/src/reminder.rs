@@ -1,4 +1,4 @@
-//! When to remind people of certificates that should have been renewed, or are left out: once a day each. Pure.
+//! When to remind people of certificates that should have been renewed, are left out or cannot be used: once a day each. Pure.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +13,7 @@ pub struct Reminder {
     own: Option<Said>,
     ca: Option<Said>,
     left_out: Option<Said>,
+    refused: Option<Said>,
 }
 
 #[derive(Debug)]
@@ -30,6 +31,17 @@ impl Reminder {
             (&mut self.left_out, omission(expiry, now)),
         ];
         lines.into_iter().filter_map(|(said, line)| say(said, line?, now)).collect()
+    }
+
+    /// What to tell the log of files that cannot be used, where they cannot. To be asked as often.
+    pub fn refused(&mut self, refusal: Option<&str>, now: SystemTime) -> Option<String> {
+        let Some(reason) = refusal else {
+            // Should the same come again, it is news.
+            self.refused = None;
+            return None;
+        };
+        let line = format!("the new certificates cannot be used, the old ones stay in force: {reason}");
+        say(&mut self.refused, line, now)
     }
 }
 
@@ -91,6 +103,19 @@ mod tests {
         expiry.own = life("/tls/tls.crt", after(111));
         assert_eq!(reminder.due(&expiry, after(14)), [""; 0], "it was renewed");
         assert!(reminder.due(&expiry, after(70))[0].contains("/tls/ca.crt"));
+    }
+
+    #[test]
+    fn files_that_cannot_be_used_are_told_once_a_day_until_they_can() {
+        let start = SystemTime::UNIX_EPOCH + 20_000 * DAY;
+        let mut reminder = Reminder::default();
+        assert_eq!(reminder.refused(None, start), None);
+        assert!(reminder.refused(Some("no PEM"), start).is_some_and(|line| line.ends_with("no PEM")));
+        assert_eq!(reminder.refused(Some("no PEM"), start + DAY / 2), None, "not again on the same day");
+        assert!(reminder.refused(Some("no key"), start + DAY / 2).is_some(), "for another reason");
+        assert!(reminder.refused(Some("no key"), start + 2 * DAY).is_some());
+        assert_eq!(reminder.refused(None, start + 2 * DAY), None);
+        assert!(reminder.refused(Some("no key"), start + 2 * DAY).is_some(), "again, after they were good");
     }
 
     #[test]

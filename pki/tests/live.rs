@@ -49,7 +49,9 @@ fn broken_files_are_told_once_and_change_nothing() -> TestResult {
     fs::write(&files.cert, "garbage")?;
     let Refresh::Refused { reason } = tls.refresh() else { return Err("garbage is in force".into()) };
     assert!(reason.contains("typha.crt") && reason.contains("not PEM"), "{reason}");
+    assert_eq!(tls.refusal().as_deref(), Some(&reason));
     assert_eq!(tls.refresh(), Refresh::Unchanged);
+    assert_eq!(tls.refusal().as_deref(), Some(&reason), "it is so still, though it is no news");
     fs::remove_file(&files.ca)?;
     fs::write(&files.cert, authority.issue(&Request::named("typha"))?.certificate_pem)?;
     assert!(matches!(tls.refresh(), Refresh::Refused { .. }), "neither the key nor the CA fits");
@@ -57,6 +59,31 @@ fn broken_files_are_told_once_and_change_nothing() -> TestResult {
     assert_eq!((tls.reloads(), tls.failures()), (0, 2));
 
     authority.write(folder.path(), "typha", &Request::named("typha"))?;
-    assert_eq!(tls.refresh(), Refresh::Reloaded);
+    assert_eq!((tls.refresh(), tls.refusal()), (Refresh::Reloaded, None));
+    Ok(())
+}
+
+/// What hands and volumes do to files: each is told, and none is taken.
+#[test]
+fn whatever_takes_a_files_place_the_old_configuration_serves() -> TestResult {
+    let folder = TempDir::new()?;
+    let authority = Authority::new("test CA")?;
+    let files = authority.write(folder.path(), "typha", &Request::named("typha"))?;
+    let tls = ServerTls::server(files.clone(), Peers::common_name("felix"))?;
+    let (first, other) = (tls.current(), authority.issue(&Request::named("typha"))?);
+    for (file, text, told) in [
+        (&files.ca, Some(""), "ca.crt is not PEM"),
+        (&files.key, Some(other.key_pem.as_str()), "is not the key of the certificate"),
+        (&files.cert, None, "typha.crt"),
+    ] {
+        let kept = fs::read(file)?;
+        fs::remove_file(file)?;
+        text.map_or_else(|| fs::create_dir(file), |text| fs::write(file, text))?;
+        let Refresh::Refused { reason } = tls.refresh() else { return Err(format!("{told}: it is in force").into()) };
+        assert!(reason.contains(told), "{reason}");
+        assert!(Arc::ptr_eq(&first, &tls.current()));
+        text.map_or_else(|| fs::remove_dir(file), |_| fs::remove_file(file))?;
+        fs::write(file, kept)?;
+    }
     Ok(())
 }

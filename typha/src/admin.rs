@@ -57,6 +57,8 @@ struct Status {
     gates: Vec<Gate>,
     /// How long the certificates in force last.
     certificates: Vec<Certificate>,
+    /// Why what their files hold by now cannot be used; `null` where it can.
+    certificates_refused: Option<String>,
     complaint: Option<String>,
     acks: Acks,
     admission: AdmissionStatus,
@@ -116,6 +118,7 @@ async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
         obstacles: look.obstacles(),
         gates: look.gates,
         certificates: certificates(&shared.tls, SystemTime::now()),
+        certificates_refused: shared.tls.refusal().map(|reason| reason.to_string()),
         complaint: latest.complaint.as_deref().map(str::to_owned),
         acks: shared.clients.acks(Point::last_change(&latest.view), now),
         admission: shared.admission.status(),

@@ -125,6 +125,10 @@ impl Collector for Certificates {
             let help = "How much of the certificate's life is left, from 1 down to 0";
             gauge("certificate_life_left_ratio", help, Life::left_ratio)?;
         }
+        let help = "Whether what the files hold cannot be used, so that the certificates before it serve";
+        let is_refused = f64::from(u8::from(self.tls.refusal().is_some()));
+        let gauge = encoder.encode_descriptor("certificate_refused", help, None, MetricType::Gauge)?;
+        ConstGauge::new(is_refused).encode(gauge)?;
         let mut counter = |name: &str, help: &str, value: u64| {
             let encoder = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             ConstCounter::new(value).encode(encoder)

@@ -131,7 +131,8 @@ async fn a_broken_certificate_is_counted_and_the_old_one_serves() -> anyhow::Res
     let address = typha.server.admin_address().expect("it has one");
     until("the failure is counted", async || {
         let (_, metrics) = admin::get(address, "/metrics").await?;
-        Ok(metrics.contains("typha_certificate_reload_failures_total 1"))
+        Ok(metrics.contains("typha_certificate_reload_failures_total 1\n")
+            && metrics.contains("typha_certificate_refused 1.0\n"))
     })
     .await?;
     client::connect(typha.address(), tls).await?;

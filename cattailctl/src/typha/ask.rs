@@ -42,6 +42,8 @@ pub(super) struct Status {
     pub(super) gates: Vec<Gate>,
     #[serde(default)]
     pub(super) certificates: Vec<Certificate>,
+    /// Why what their files hold by now cannot be used.
+    pub(super) certificates_refused: Option<String>,
     pub(super) acks: Acks,
 }
 

@@ -5,13 +5,17 @@ use super::{
     span::Span,
 };
 
-/// A line for each certificate with less left than `fail_under`; where that is not given, for each of whose life so
+/// A line for files that cannot be used, and one for each certificate with less left than `fail_under`; where that is not given, for each of whose life so
 /// little is left that its renewal must have been missed.
 pub(super) fn complaints(status: &Status, fail_under: Option<Span>) -> Vec<String> {
     if status.certificates.is_empty() && fail_under.is_some() {
         return vec!["does not tell when its certificates expire; it is older than --fail-under".to_owned()];
     }
-    status.certificates.iter().filter_map(|certificate| complaint(certificate, fail_under)).collect()
+    let refused = status.certificates_refused.iter();
+    let refused =
+        refused.map(|reason| format!("goes on with its old certificates, the new ones cannot be used: {reason}"));
+    let short = status.certificates.iter().filter_map(|certificate| complaint(certificate, fail_under));
+    refused.chain(short).collect()
 }
 
 /// The least that is left of any of a replica's certificates.

@@ -12,18 +12,20 @@ use tokio::{task::spawn_blocking, time::sleep};
 pub(super) async fn follow(tls: Arc<ServerTls>, every: Duration) {
     let mut reminder = Reminder::default();
     loop {
-        for line in tls.expiry().iter().flat_map(|expiry| reminder.due(expiry, SystemTime::now())) {
+        let now = SystemTime::now();
+        for line in tls.expiry().iter().flat_map(|expiry| reminder.due(expiry, now)) {
             tracing::warn!("{line}");
+        }
+        if let Some(line) = reminder.refused(tls.refusal().as_deref().map(String::as_str), now) {
+            tracing::error!("{line}");
         }
         sleep(every).await;
         let looking = Arc::clone(&tls);
         // A disk may be slow, and streams must not wait for it.
         match spawn_blocking(move || looking.refresh()).await {
-            Ok(Refresh::Unchanged) => {}
+            // What was refused is told above, and told again.
+            Ok(Refresh::Unchanged | Refresh::Refused { .. }) => {}
             Ok(Refresh::Reloaded) => tracing::info!("new certificates are in force; open streams go on"),
-            Ok(Refresh::Refused { reason }) => {
-                tracing::error!("the new certificates cannot be used, the old ones stay in force: {reason}");
-            }
             Err(error) => return tracing::error!("looking at the certificates failed: {error}"),
         }
     }

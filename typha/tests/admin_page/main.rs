@@ -130,9 +130,12 @@ async fn it_can_be_read_in_the_dark_and_on_a_phone() -> anyhow::Result<()> {
     let (certificates, now, day) = (Certificates::new()?, SystemTime::now(), Duration::from_hours(24));
     let unrenewed = Request { not_before: now - 87 * day, not_after: now + 3 * day, ..Request::named("typha") };
     let files = certificates.issue(&unrenewed)?;
+    let (key, limits) =
+        (files.key.clone(), Limits { certificates_every: Duration::from_millis(100), ..Limits::default() });
     // Nobody listens there.
     let peers = vec!["127.0.0.1:1".to_owned()];
-    let typha = Typha::start_beside(files, "replica-a", Limits::default(), peers).await?;
+    let typha = Typha::start_beside(files, "replica-a", limits, peers).await?;
+    std::fs::write(key, "not a key")?;
     for event in list(9, vec![put("one", 9, "1")]) {
         typha.send(event).await?;
     }
@@ -146,6 +149,7 @@ async fn it_can_be_read_in_the_dark_and_on_a_phone() -> anyhow::Result<()> {
             "The datastore: connection refused",
             "The certificate of CN=typha in ",
             " expires in 2 days. Issue",
+            "The new certificates cannot be used, the old ones serve: ",
             "Lagging: node-0002 (5 revisions for ",
             "1 failure",
             "No answer from 127.0.0.1:1 (cannot connect",

@@ -33,7 +33,7 @@ const COLUMNS = {
   applied: { compare: number((client) => client.applied_revision ?? -1), descending: false },
   "applied-at": { compare: number((client) => client.applied_at_unix_ms ?? -1), descending: false },
   position: { compare: number((client) => client.position_revision), descending: false },
-    address: { compare: text((client) => client.address), descending: false },
+  address: { compare: text((client) => client.address), descending: false },
   version: { compare: text((client) => client.version), descending: false },
   failures: { compare: failures, descending: true },
 };

@@ -17,19 +17,21 @@ export function showReplica(status) {
   write(element("admission"), admitted(status.admission));
   write(element("datastore"), status.datastore_id);
   write(element("digest"), status.digest);
-  showCertificates(status.certificates);
+  showCertificates(status);
   showAcks(status.acks);
 }
 
-function showCertificates(certificates) {
+function showCertificates({ certificates, certificates_refused = null }) {
   const names = { own: "own", ca: "CA" };
   const words = certificates.map(({ role, left_ms }) => `${names[role]} ${left(left_ms)}`);
   write(element("certificates"), words.length === 0 ? "unknown" : words.join(", "));
   const short = certificates.filter(({ is_short }) => is_short);
   const line = ({ subject, file, left_ms }) => `The certificate of ${subject} in ${file} expires ${left(left_ms)}. ` +
     "Issue a new one and replace the file; it is taken into use within seconds.";
-  fill(element("short-certificates"), short.map(line), "li");
-  element("short-certificates").hidden = short.length === 0;
+  const refused = `The new certificates cannot be used, the old ones serve: ${certificates_refused}`;
+  const lines = (certificates_refused === null ? [] : [refused]).concat(short.map(line));
+  fill(element("bad-certificates"), lines, "li");
+  element("bad-certificates").hidden = lines.length === 0;
 }
 
 function left(ms) {
