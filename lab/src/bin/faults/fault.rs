@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
-use felix_client::sync::{Client, Event};
+use felix_client::sync::{Client, Disconnect, Event};
 use nix::sys::signal::Signal;
 use pki::Files;
 use tokio::{
@@ -26,6 +26,9 @@ const HANG: Duration = Duration::from_secs(20);
 const AWAY: Duration = Duration::from_secs(3);
 /// Replicas look at their files every 5 s.
 const RELOAD_LIMIT: Duration = Duration::from_secs(30);
+
+/// What a client says whose certificate a typha refused.
+const REFUSED: &str = "the peer refuses our certificate";
 
 /// Something that breaks. The replica that it happens to is the one with most clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -89,7 +92,7 @@ impl Fault {
         match self {
             Self::KillTypha => {
                 stage.deployment.kill(target)?;
-                stage.all_well()?;
+                left(stage, target)?;
                 stage.deployment.start_process(target)
             }
             Self::HangTypha => {
@@ -142,10 +145,16 @@ fn rotate(stage: &mut Stage) -> Result<()> {
     reloaded(stage, |deployment| deployment.certificates.reissue())?;
     reloaded(stage, |deployment| deployment.certificates.retire())?;
     let new = stage.deployment.certificates.felix.clone();
-    ensure!(is_let_in(stage, &new)?, "a client with a new certificate is not let in");
+    if let Some(refusal) = refusal(stage, &new)? {
+        bail!("a client with a new certificate is not let in: {refusal}");
+    }
     stage.deployment.certificates.trust_anew(&old)?;
-    ensure!(!is_let_in(stage, &old)?, "a client with a certificate of the old CA is let in");
-    Ok(())
+    match refusal(stage, &old)? {
+        // Any other reason would say nothing about certificates.
+        Some(Disconnect::Tls { reason, .. }) if reason.contains(REFUSED) => Ok(()),
+        Some(other) => bail!("a client with a certificate of the old CA is not refused for it: {other}"),
+        None => bail!("a client with a certificate of the old CA is let in"),
+    }
 }
 
 /// Changes files, and waits until all typhas have seen it.
@@ -158,14 +167,17 @@ fn reloaded(stage: &mut Stage, change: impl FnOnce(&mut Deployment) -> Result<()
     })
 }
 
-/// Whether a newcomer with these files gets a stream at its first attempt.
-fn is_let_in(stage: &Stage, files: &Files) -> Result<bool> {
+/// Why a newcomer with these files gets no stream at its first attempt; none where it gets one.
+fn refusal(stage: &Stage, files: &Files) -> Result<Option<Disconnect>> {
     let config = fleet::config(&Deployment::servers(), files)?;
     let (client, _reporter) = Client::new(config.into(), "newcomer");
     let (events, mut told) = mpsc::channel(1);
     let newcomer = stage.runtime.spawn(client.run(events));
     let first = stage.runtime.block_on(async { timeout(LEFT_LIMIT, told.recv()).await });
     newcomer.abort();
-    let first = first.ok().flatten().context("a newcomer hears nothing")?;
-    Ok(matches!(first, Event::Connected { .. }))
+    match first.ok().flatten().context("a newcomer hears nothing")? {
+        Event::Connected { .. } => Ok(None),
+        Event::Disconnected { reason, .. } => Ok(Some(reason)),
+        other => bail!("a newcomer heard {other:?} first"),
+    }
 }
