@@ -86,7 +86,7 @@ fn subscribe(router: &Router, encoding: Encoding, request: &SubscribeRequest) ->
     check_node(&request.node)?;
     let position = request.position.as_ref().map(read_position).transpose()?;
     let claim = request.position.as_ref().map(read_claim).transpose()?.flatten();
-    let version: String = request.version.chars().take(VERSION_BYTES).collect();
+    let version = readable(request.version.clone(), VERSION_BYTES);
     let referral = shared.refer(request);
     let registration = shared.clients.register(&request.node, &version, *address);
     registration.holds(position.map_or(0, |position| position.datastore_id));
@@ -143,19 +143,25 @@ fn report(Router { shared, board, address }: &Router, request: ReportRequest) ->
     Ok(respond(Full::new(frame(&ReportResponse {})).with_trailers(ready(Some(Ok(trailers)))).boxed_unsync()))
 }
 
-/// What is too long is kept in part: people read the beginning.
-fn read_failure(wire::Failure { mut object, mut reason }: wire::Failure) -> Failure {
-    object.truncate(object.floor_char_boundary(OBJECT_BYTES));
-    reason.truncate(reason.floor_char_boundary(REASON_BYTES));
-    Failure { object, reason }
+fn read_failure(wire::Failure { object, reason }: wire::Failure) -> Failure {
+    Failure { object: readable(object, OBJECT_BYTES), reason: readable(reason, REASON_BYTES) }
+}
+
+/// What a client says for people, who see it in a log or on a terminal: of what is too long the beginning, and nothing that
+/// begins a new line or is a terminal's command.
+fn readable(mut text: String, bytes_max: usize) -> String {
+    text.truncate(text.floor_char_boundary(bytes_max));
+    if text.contains(char::is_control) { text.replace(char::is_control, " ") } else { text }
 }
 
 fn check_node(node: &str) -> Result<(), Status> {
-    if NODE_BYTES.contains(&node.len()) {
-        Ok(())
-    } else {
-        Err(Status::invalid_argument(format!("node must have 1 to 253 bytes, not {}", node.len())))
+    if !NODE_BYTES.contains(&node.len()) {
+        return Err(Status::invalid_argument(format!("node must have 1 to 253 bytes, not {}", node.len())));
     }
+    if node.contains(char::is_control) {
+        return Err(Status::invalid_argument("node must not have control characters"));
+    }
+    Ok(())
 }
 
 fn respond(body: Reply) -> Response<Reply> {
