@@ -39,7 +39,8 @@ pub struct Logs<'a> {
 /// Where traces go; nowhere by default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Traces<'a> {
-    /// An OpenTelemetry collector that takes OTLP over gRPC, `http://HOST:PORT`; without one there are no traces.
+    /// An OpenTelemetry collector that takes OTLP over gRPC, `http://HOST:PORT`; without one there are no traces. An empty
+    /// one is none, as OpenTelemetry wants it of its variables.
     pub endpoint: Option<&'a str>,
     /// The part of the revisions that are traced, from 0 to 1.
     pub ratio: f64,
@@ -88,7 +89,8 @@ pub fn start(logs: Logs<'_>, traces: Traces<'_>) -> Result<Telemetry, StartError
     let is_terminal = io::stderr().is_terminal();
     let format = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(is_terminal);
     let format = if logs.json { format.json().flatten_event(true).boxed() } else { format.boxed() };
-    let provider = traces.endpoint.map(|endpoint| provider(endpoint, &traces)).transpose()?;
+    let endpoint = traces.endpoint.filter(|endpoint| !endpoint.is_empty());
+    let provider = endpoint.map(|endpoint| provider(endpoint, &traces)).transpose()?;
     let spans = provider.as_ref().map(spans);
     let sampling = provider.as_ref().map(|_| Sampling::of(traces.ratio).with_filter(LevelFilter::OFF));
     tracing_subscriber::registry().with(spans).with(sampling).with(format.with_filter(filter)).try_init()?;

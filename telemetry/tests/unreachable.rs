@@ -29,6 +29,25 @@ async fn make_spans_where_asked() {
     tracing::info!("ended");
 }
 
+#[tokio::test]
+async fn start_without_a_collector_where_asked() {
+    let Ok(endpoint) = std::env::var(ENDPOINT) else { return };
+    let traces = Traces { endpoint: Some(&endpoint), ..Traces::default() };
+    telemetry::start(Logs { json: true, filter: "info" }, traces).expect("it starts").shutdown().await;
+}
+
+#[test]
+fn an_empty_endpoint_is_none() {
+    let status = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "start_without_a_collector_where_asked"])
+        .env(ENDPOINT, "")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .expect("it runs");
+    assert!(status.success());
+}
+
 #[test]
 fn an_unreachable_collector_is_said_once() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
