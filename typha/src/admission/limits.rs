@@ -23,7 +23,8 @@ pub struct AdmissionLimits {
     pub patience: Duration,
     /// When who is put off may come back, as long as it is not known how fast others are served.
     pub retry: Duration,
-    /// How many clients wait at a time. Each takes a few hundred bytes; those of a large cluster fit.
+    /// How many clients wait at a time. Each takes a few hundred bytes, and 4 KiB where it sent the digests of its ranges;
+    /// those of a large cluster fit.
     pub waiting: usize,
 }
 
