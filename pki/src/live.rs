@@ -5,6 +5,7 @@
 //! resumed under a new one. Whoever owns it calls [`Live::refresh`] now and then; there is no task here.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{
         Arc, Mutex, TryLockError,
@@ -17,9 +18,11 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::{ClientConfig, ServerConfig};
 
 use crate::{
-    Expiry, Files, LoadError, Peers,
+    Expiry, Files, LoadError, PeerName, Peers,
     contents::Contents,
+    files::read_certificates,
     load::{client_config, server_config},
+    peers,
 };
 
 /// How often to look at the files unless there is a reason to do otherwise. A look costs six small reads; a new
@@ -63,6 +66,8 @@ pub enum Refresh {
 struct Loaded<C> {
     config: Arc<C>,
     expiry: Option<Expiry>,
+    /// What our own certificate is called.
+    names: BTreeSet<PeerName>,
 }
 
 struct Source<C> {
@@ -92,7 +97,7 @@ impl ClientTls {
 impl<C> From<Arc<C>> for Live<C> {
     /// A configuration that stays as it is.
     fn from(config: Arc<C>) -> Self {
-        Self::new(Loaded { config, expiry: None }, None)
+        Self::new(Loaded { config, expiry: None, names: BTreeSet::new() }, None)
     }
 }
 
@@ -115,6 +120,11 @@ impl<C> Live<C> {
     /// Why what the files hold cannot be used, while it cannot: a process that is started again would end.
     pub fn refusal(&self) -> Option<Arc<String>> {
         self.refusal.load_full()
+    }
+
+    /// The names in our own certificate, one of which peers ask for; empty where there are no files.
+    pub fn names(&self) -> BTreeSet<PeerName> {
+        self.current.load().names.clone()
     }
 
     /// How often new files came in force.
@@ -196,7 +206,9 @@ impl<C> Source<C> {
 
 fn loaded<C>(files: &Files, contents: &Contents, peers: &Peers, load: Load<C>) -> Result<Loaded<C>, LoadError> {
     let (config, expiry) = load(files, contents, peers)?;
-    Ok(Loaded { config: Arc::new(config), expiry: Some(expiry) })
+    let own = read_certificates(&files.cert, &contents.cert)?;
+    let names = own.first().map(peers::names).unwrap_or_default();
+    Ok(Loaded { config: Arc::new(config), expiry: Some(expiry), names })
 }
 
 impl<C> fmt::Debug for Live<C> {

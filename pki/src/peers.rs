@@ -99,6 +99,11 @@ pub enum PeerError {
     },
 }
 
+/// The names that a certificate bears; none where it cannot be read.
+pub(crate) fn names(certificate: &CertificateDer<'_>) -> BTreeSet<PeerName> {
+    parse(certificate).map(|parsed| names_of(&parsed)).unwrap_or_default()
+}
+
 fn names_of(certificate: &X509Certificate<'_>) -> BTreeSet<PeerName> {
     let common_names = certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok());
     let alternatives = certificate.subject_alternative_name().ok().flatten();

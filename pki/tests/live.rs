@@ -10,7 +10,7 @@ use std::{
 };
 
 use pki::{
-    Peers, Refresh, ServerTls,
+    PeerName, Peers, Refresh, ServerTls,
     development::{Authority, Request},
 };
 use tempfile::TempDir;
@@ -36,6 +36,21 @@ fn new_files_replace_the_configuration_and_its_expiry() -> TestResult {
     assert!(!Arc::ptr_eq(&first, &tls.current()));
     assert!(tls.expiry().expect("there are files").own.not_after > own);
     assert_eq!((tls.reloads(), tls.failures()), (1, 0));
+    Ok(())
+}
+
+#[test]
+fn a_certificate_of_another_name_is_in_force_under_its_name() -> TestResult {
+    let folder = TempDir::new()?;
+    let authority = Authority::new("test CA")?;
+    let files = authority.write(folder.path(), "typha", &Request::named("typha"))?;
+    let tls = ServerTls::server(files, Peers::common_name("felix"))?;
+    assert!(tls.names().iter().eq(&[PeerName::CommonName("typha".to_owned())]));
+    let request = Request { uri_san: Some("spiffe://a/typha".to_owned()), ..Request::named("other") };
+    authority.write(folder.path(), "typha", &request)?;
+    assert_eq!(tls.refresh(), Refresh::Reloaded);
+    let names: Vec<_> = tls.names().iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["CN=other", "spiffe://a/typha"]);
     Ok(())
 }
 

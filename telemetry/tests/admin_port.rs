@@ -63,7 +63,7 @@ async fn who_does_not_answer_is_told_by_how() {
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            drop(stream)
+            drop(stream);
         }
     });
     assert!(matches!(number(address, "/number", BOUNDS).await, Err(Silence::HungUp(_))));
