@@ -1,6 +1,9 @@
 //! The command line.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use clap::{Parser, Subcommand};
 
@@ -14,8 +17,8 @@ use crate::{deployment::FieldArgs, local::Datastore, report::slo::Objective, sce
 ///   cargo build --release --workspace --bins
 ///   target/release/loadtest run fanout --clients 1000 --seconds 10 --html fanout.html --slo 'p99<=100ms'
 ///
-/// The exit status is 0 where all is well, 1 where a run failed or lost updates, 3 where an objective was missed, 130 where
-/// it was interrupted.
+/// The exit status is 0 where all is well, 1 where a run failed or lost updates, 2 where the command line is wrong, 3 where
+/// an objective was missed, 130 where it was interrupted.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true, verbatim_doc_comment, max_term_width = 120)]
 pub(crate) struct Args {
@@ -88,14 +91,25 @@ impl RunArgs {
 #[derive(clap::Args)]
 pub(crate) struct OutputArgs {
     /// Write the report as JSON here
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = file_to_write)]
     pub(crate) json: Option<PathBuf>,
     /// Write the report as a page with plots here
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = file_to_write)]
     pub(crate) html: Option<PathBuf>,
     /// What the run is to meet, for example 'p99<=100ms'; may be given more than once
     #[arg(long, value_name = "OBJECTIVE")]
     pub(crate) slo: Vec<Objective>,
+}
+
+/// A file that can be made, as far as that can be seen before a run, which may take hours.
+fn file_to_write(text: &str) -> Result<PathBuf, String> {
+    let file = PathBuf::from(text);
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (file.is_dir(), folder.is_dir()) {
+        (true, _) => Err("it is a folder; name a file in it".to_owned()),
+        (false, false) => Err(format!("there is no folder {}", folder.display())),
+        (false, true) => Ok(file),
+    }
 }
 
 #[derive(clap::Args)]
@@ -139,5 +153,16 @@ mod tests {
     #[test]
     fn the_command_is_well_formed() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_report_that_has_nowhere_to_go_is_told_before_the_run() {
+        let refused = |file: &str| {
+            let parsed = Args::try_parse_from(["loadtest", "run", "fanout", "--json", file]);
+            parsed.err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert!(refused("no/such/folder/out.json").contains("there is no folder no/such/folder"));
+        assert!(refused("/").contains("it is a folder"));
+        assert_eq!(refused("out.json"), "");
     }
 }

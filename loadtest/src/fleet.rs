@@ -104,7 +104,7 @@ impl Fleet {
             let open = self.behind(revision, 0) as u32;
             let room = at_once.map_or(u32::MAX, |at_once| at_once.saturating_sub(open));
             (0..room.min(clients - self.accounts.len() as u32)).for_each(|_| self.start(storm));
-            progress.show(self.accounts.len() - open as usize);
+            progress.show(self.accounts.len() - open as usize, || self.trouble());
             if self.accounts.len() < clients as usize {
                 sleep(REFILL).await;
             }
@@ -140,7 +140,7 @@ impl Fleet {
         let clients = self.accounts.len() - first;
         loop {
             let behind = self.behind(revision, first);
-            progress.show(clients - behind);
+            progress.show(clients - behind, || self.trouble());
             if behind == 0 {
                 return Ok(());
             }
@@ -151,7 +151,7 @@ impl Fleet {
                 let limit = progress.elapsed();
                 bail!(
                     "{behind} of {clients} clients are not at revision {revision} after {limit:.0?}; {}",
-                    self.trouble()
+                    self.trouble().unwrap_or_else(|| "no stream was cut".to_owned())
                 );
             }
             sleep(POLL).await;
@@ -163,10 +163,9 @@ impl Fleet {
         self.accounts[first..].iter().filter(|account| locked(account).revision() < revision).count()
     }
 
-    /// Why a stream ended, if any did.
-    fn trouble(&self) -> String {
-        let trouble = self.accounts.iter().find_map(|account| locked(account).last_trouble().map(str::to_owned));
-        trouble.unwrap_or_else(|| "no stream was cut".to_owned())
+    /// Why a stream or an attempt ended, if any did.
+    fn trouble(&self) -> Option<String> {
+        self.accounts.iter().find_map(|account| locked(account).last_trouble().map(str::to_owned))
     }
 
     /// From now on, records how long each client takes until it has everything up to a revision.

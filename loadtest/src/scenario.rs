@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn every_scenario_reads_and_says_what_it_is() {
         for (name, about) in list() {
-            assert!(about.len() > 20, "{name}");
+            assert!(about.len() > 20 && about.ends_with(['.', '?']), "{name}: {about}");
             Scenario::named(name, &Overrides::default()).unwrap();
         }
     }

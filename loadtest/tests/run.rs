@@ -5,8 +5,14 @@
 mod schema;
 
 use std::{
+    io::{BufRead as _, BufReader},
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
+};
+
+use pki::{
+    Files,
+    development::{Authority, Request},
 };
 
 use serde_json::{Value, json};
@@ -75,6 +81,7 @@ fn others_that_use_the_machine_are_told_from_the_run() {
 fn is_self_contained(page: &Path) {
     let page = std::fs::read_to_string(page).unwrap();
     assert!(page.starts_with("<!doctype html>") && page.contains("prefers-color-scheme: dark"), "{page}");
+    assert!(page.contains("<tr><th>Begun</th><td>") && page.contains(" GMT</td>"), "{page}");
     assert!(page.matches("<svg").count() >= 5, "{page}");
     for foreign in ["http:", "https:", "<script", "<link", "url(", "NaN", "inf"] {
         assert!(!page.contains(foreign), "{foreign}");
@@ -255,4 +262,42 @@ fn nothing_is_done_in_the_field_without_a_yes() {
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && err.contains("nothing was done; add --yes"), "{err}");
     assert!(err.contains("1 transactions/s"), "the safe rate is told: {err}");
+}
+
+#[test]
+fn a_target_without_a_port_is_refused() {
+    let field = ["--target", "127.0.0.1", "--cert-file", "c", "--key-file", "k", "--ca-file", "a"];
+    let output = loadtest(&[&["run", "idle"], &field[..]].concat());
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && err.contains("write HOST:PORT"), "{err}");
+}
+
+#[test]
+fn a_report_is_written_though_nobody_reads_what_is_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.json");
+    let mut run = Command::new(env!("CARGO_BIN_EXE_loadtest"));
+    run.args(["run", "fanout", "--clients", "2", "--keys", "20", "--seconds", "1", "--no-floor", "--json"]).arg(&file);
+    let mut child = run.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let report: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    assert_eq!(report["lost"], 0);
+}
+
+#[test]
+fn who_waits_for_clients_that_reach_nobody_is_told_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new("tests").unwrap();
+    let Files { cert, key, ca } = authority.write(folder.path(), "client", &Request::named("typha-client")).unwrap();
+    let mut run = Command::new(env!("CARGO_BIN_EXE_loadtest"));
+    run.args(["run", "idle", "--clients", "2", "--yes", "--target", "127.0.0.1:1"]);
+    run.arg("--cert-file").arg(cert).arg("--key-file").arg(key).arg("--ca-file").arg(ca);
+    let mut child = run.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let told = lines.take(10).find(|line| line.contains("0 of 2 clients have everything"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let told = told.unwrap_or_default();
+    assert!(told.contains("cannot connect to typha at 127.0.0.1:1"), "{told}");
 }

@@ -23,7 +23,8 @@ const SAFE_TRANSACTION: u32 = 1;
 #[command(next_help_heading = "A deployment in the field")]
 pub(crate) struct FieldArgs {
     /// Measure these typha replicas instead of a local deployment, host:port
-    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', requires_all = ["cert_file", "key_file", "ca_file"])]
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', value_parser = host_and_port,
+          requires_all = ["cert_file", "key_file", "ca_file"])]
     pub(crate) target: Vec<String>,
     /// The clients' certificate (PEM), as felix has one
     #[arg(long, value_name = "FILE", requires = "target")]
@@ -55,6 +56,13 @@ pub(crate) struct FieldArgs {
     /// Do not ask before writing to a deployment in the field
     #[arg(long, requires = "target")]
     pub(super) yes: bool,
+}
+
+fn host_and_port(text: &str) -> Result<String, String> {
+    match text.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>())) {
+        Some((host, Ok(1..))) if !host.is_empty() => Ok(text.to_owned()),
+        _ => Err("write HOST:PORT, such as typha.example:5473".to_owned()),
+    }
 }
 
 impl FieldArgs {

@@ -44,7 +44,7 @@ pub(super) struct Account {
     /// How old the server's view ever was, as it said.
     upstream_age: Duration,
     totals: Totals,
-    /// Why the last stream ended.
+    /// Why the last stream or attempt ended.
     last_trouble: Option<String>,
 }
 
@@ -82,7 +82,7 @@ impl Account {
         self.goal = (self.revision < revision).then_some((revision, since));
     }
 
-    /// Why the last stream ended.
+    /// Why the last stream or attempt ended.
     pub(super) fn last_trouble(&self) -> Option<&str> {
         self.last_trouble.as_deref()
     }

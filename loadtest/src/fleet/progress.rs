@@ -26,12 +26,15 @@ impl Progress {
         self.started.elapsed()
     }
 
-    /// Says how many have everything, if it is time to, and whenever a wait of some length is over.
-    pub(super) fn show(&mut self, ready: usize) {
+    /// Says how many have everything, if it is time to, and whenever a wait of some length is over. Where not one has,
+    /// there is nothing to wait for, most likely, and `trouble` says why.
+    pub(super) fn show(&mut self, ready: usize, trouble: impl FnOnce() -> Option<String>) {
         let is_over = ready == self.clients as usize && self.elapsed() > EVERY;
         if is_over || Instant::now() >= self.next_line {
             self.next_line += EVERY;
-            eprintln!("  {:6.1} s  {ready} of {} clients have everything", self.elapsed().as_secs_f64(), self.clients);
+            let why = trouble().filter(|_| ready == 0).map(|why| format!("; {why}")).unwrap_or_default();
+            let elapsed_s = self.elapsed().as_secs_f64();
+            eprintln!("  {elapsed_s:6.1} s  {ready} of {} clients have everything{why}", self.clients);
         }
     }
 }

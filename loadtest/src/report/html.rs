@@ -4,7 +4,11 @@ mod bars;
 mod lines;
 mod scale;
 
-use std::fmt::{self, Write as _};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+    time::{Duration, UNIX_EPOCH},
+};
 
 use self::{
     bars::{Bars, Row},
@@ -157,12 +161,15 @@ fn percentiles(page: &mut String, report: &Report) -> fmt::Result {
 
 fn facts(page: &mut String, report: &Report) -> fmt::Result {
     let build = if report.machine.is_release_build { "release build" } else { "debug build" };
+    let begun = UNIX_EPOCH + Duration::from_secs(report.started_unix_s);
     let facts = [
+        ("Begun", httpdate::fmt_http_date(begun)),
         ("Machine", format!("{}, {} cores, Linux {}", report.machine.cpu, report.machine.cores, report.machine.kernel)),
         ("Program", format!("loadtest {}, {build}", report.version)),
         ("Other CPU time", other_cpu(report)),
         ("Schedule", schedule(report)),
         ("Streams", report.streams()),
+        ("Streams were cut because", cut_reasons(&report.cut_reasons)),
         ("Oldest view clients were told of", format!("{} ms", report.totals.upstream_age_ms)),
         (
             "Harness",
@@ -170,10 +177,16 @@ fn facts(page: &mut String, report: &Report) -> fmt::Result {
         ),
     ];
     writeln!(page, "<div class=\"facts\">\n<table>")?;
-    for (name, value) in facts {
+    for (name, value) in facts.into_iter().filter(|(_, value)| !value.is_empty()) {
         writeln!(page, "<tr><th>{name}</th><td>{}</td></tr>", Escaped(&value))?;
     }
     writeln!(page, "</table>\n</div>")
+}
+
+/// Nothing where none was.
+fn cut_reasons(counted: &BTreeMap<String, u64>) -> String {
+    let reasons = counted.iter().map(|(reason, times)| format!("{times} times: {reason}"));
+    reasons.collect::<Vec<_>>().join("; ")
 }
 
 fn other_cpu(report: &Report) -> String {
@@ -205,5 +218,17 @@ impl fmt::Display for Escaped<'_> {
             '"' => f.write_str("&quot;"),
             c => f.write_char(c),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_told_with_how_often_it_came() {
+        let counted = BTreeMap::from([("the peer hung up".to_owned(), 3), ("silence".to_owned(), 1)]);
+        assert_eq!(cut_reasons(&counted), "1 times: silence; 3 times: the peer hung up");
+        assert_eq!(cut_reasons(&BTreeMap::new()), "", "a row of nothing is left out");
     }
 }
