@@ -29,17 +29,26 @@ impl Pace {
         self.freed_bytes += bytes;
     }
 
-    /// Time has passed, in which somebody waited or nobody did.
+    /// Time has passed, and somebody waits now or nobody does.
+    ///
+    /// Where nobody does, nothing is known any more: a pace from when clients hung would keep the next storm's away, and so
+    /// few would wait that none would be measured to correct it.
     pub(super) fn look(&mut self, now: Instant, is_busy: bool) {
-        let elapsed = self.since.filter(|_| is_busy).map(|since| now.saturating_duration_since(since));
-        if elapsed.is_some_and(|elapsed| elapsed < SAMPLE) {
+        if !is_busy {
+            *self = Self::default();
             return;
         }
-        if let Some(elapsed) = elapsed {
-            let sample = self.freed_bytes as f64 / elapsed.as_secs_f64();
-            self.bytes_per_sec = Some(self.bytes_per_sec.map_or(sample, |before| f64::midpoint(before, sample)));
+        let Some(since) = self.since else {
+            (self.since, self.freed_bytes) = (Some(now), 0);
+            return;
+        };
+        let elapsed = now.saturating_duration_since(since);
+        if elapsed < SAMPLE {
+            return;
         }
-        (self.since, self.freed_bytes) = (is_busy.then_some(now), 0);
+        let sample = self.freed_bytes as f64 / elapsed.as_secs_f64();
+        self.bytes_per_sec = Some(self.bytes_per_sec.map_or(sample, |before| f64::midpoint(before, sample)));
+        (self.since, self.freed_bytes) = (Some(now), 0);
     }
 
     /// How long it takes until so much has come free, where that is known.

@@ -117,6 +117,24 @@ fn where_the_pace_is_known_nobody_waits_in_vain_and_all_return_one_after_the_oth
     assert!(told.is_sorted() && told.windows(2).all(|two| two[1] == two[0] + SECOND / 2), "{told:?}");
 }
 
+#[test]
+fn a_pace_from_when_clients_hung_keeps_nobody_away_later() {
+    let now = Instant::now();
+    let (mut line, mut holders) = (Line::new(limits()), Vec::new());
+    holders.extend((0..5).map(|_| line.enter(snapshot(100), now)));
+    line.look(now);
+    line.leave(holders[0]);
+    for second in 1..5 {
+        line.look(now + second * SECOND);
+    }
+    holders.into_iter().for_each(|number| line.leave(number));
+    let later = now + 3600 * SECOND;
+    line.look(later);
+    let storm: Vec<_> = (0..50).map(|_| line.enter(snapshot(100), later)).collect();
+    let answers = storm.iter().map(|number| line.answer(*number, 0, later));
+    assert_eq!(answers.filter(|answer| *answer == Answer::Wait).count(), 50 - 3, "nobody hangs now");
+}
+
 /// A minute would be far too long; were each to look at all before it, it would take many.
 #[test]
 fn a_storm_is_not_gone_through_by_each_who_comes() {
