@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Shared, connection::Door, cores::Cores, newcomers::Newcomers, turns::Turns};
+use super::{Shared, connection::Door, cores::Cores, newcomers::Newcomers, rejections::NO_ROOM, turns::Turns};
 
 /// How long to wait after the system refused to hand out a connection (too many open files): time for some to close.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
@@ -73,7 +73,7 @@ impl Acceptor {
             }
             Ok((_, address)) => {
                 let rejections = &self.door.shared.rejections;
-                rejections.reject("too many connections", address, "close some, or add replicas");
+                rejections.reject(NO_ROOM, address, "close some, or add replicas");
             }
             Err(error) => {
                 tracing::warn!("cannot accept a connection: {error}");

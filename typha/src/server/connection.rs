@@ -15,6 +15,7 @@ use super::{
     Shared,
     http2::{self, Ended, Notice, Patience},
     newcomers::MakeRoom,
+    rejections::NO_ROOM,
     router::Router,
     socket::Socket,
     turns::Turns,
@@ -67,7 +68,7 @@ impl Connection {
         let limit = self.door.shared.config.limits.handshake;
         let shaken = tokio::select! {
             shaken = timeout(limit, self.shake_hands(stream)) => shaken,
-            Ok(()) = make_room => return Err(("too many connections", "others came before its handshake was over".into())),
+            Ok(()) = make_room => return Err((NO_ROOM, "others came before its handshake was over".into())),
         };
         let stream = shaken
             .map_err(|_| ("silent", format!("no TLS handshake within {limit:?}")))?

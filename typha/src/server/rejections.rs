@@ -18,6 +18,9 @@ const LOGGED: u32 = 10;
 /// See [`LOGGED`].
 const PERIOD: Duration = Duration::from_secs(10);
 
+/// Why a peer was turned away that came when all places were taken.
+pub(super) const NO_ROOM: &str = "too many connections";
+
 /// The log of peers that were turned away.
 pub(crate) struct Rejections {
     counts: Family<Reason, Counter>,
@@ -32,6 +35,8 @@ struct State {
 
 impl Rejections {
     pub(crate) fn new(counts: Family<Reason, Counter>) -> Self {
+        // An alert asks for its increase, and Prometheus sees none in a counter that begins with the first one.
+        drop(counts.get_or_create(&Reason { reason: NO_ROOM }));
         Self { counts, state: Mutex::new(State { began: Instant::now(), logged: 0, suppressed: 0 }) }
     }
 
