@@ -231,8 +231,13 @@ impl Line {
             }
         }
         self.totals.lapsed += freed.len() as u64;
+        let freed_bytes = freed.iter().sum::<u64>();
         for bytes in freed {
             self.release(bytes);
+        }
+        // With half of the budget in the hands of those who hang, what was measured is not the pace of the others.
+        if freed_bytes * 2 >= self.limits.budget_bytes {
+            self.pace = Pace::default();
         }
     }
 
@@ -246,16 +251,31 @@ impl Line {
         };
         let numbers = self.waiting.values().copied();
         let impatient: Vec<_> = numbers.filter(|number| self.places.get(number).is_some_and(is_too_long)).collect();
+        // All leave before any is told a time: they do not wait for each other.
+        for number in &impatient {
+            self.step_out(*number);
+        }
         for number in impatient {
-            self.put_off(number, now);
+            self.send_away(number, now);
         }
     }
 
     fn put_off(&mut self, number: u64, now: Instant) {
+        self.step_out(number);
+        self.send_away(number, now);
+    }
+
+    fn step_out(&mut self, number: u64) {
+        let Some(Place { share_bytes, stage: Stage::Waiting { turn, .. }, .. }) = self.places.get(&number) else {
+            return;
+        };
+        self.waiting.remove(turn);
+        self.waiting_bytes -= share_bytes;
+    }
+
+    /// Tells who has stepped out when to return.
+    fn send_away(&mut self, number: u64, now: Instant) {
         let Some(place) = self.places.get_mut(&number) else { return };
-        let Stage::Waiting { turn, .. } = place.stage else { return };
-        self.waiting.remove(&turn);
-        self.waiting_bytes -= place.share_bytes;
         let retry_after = self.pace.book(self.waiting_bytes, place.share_bytes, now).unwrap_or(self.limits.retry);
         place.stage = Stage::PutOff(retry_after);
         self.called.push(number);

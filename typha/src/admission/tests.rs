@@ -127,12 +127,54 @@ fn a_pace_from_when_clients_hung_keeps_nobody_away_later() {
     for second in 1..5 {
         line.look(now + second * SECOND);
     }
-    holders.into_iter().for_each(|number| line.leave(number));
+    for number in holders {
+        line.leave(number);
+    }
     let later = now + 3600 * SECOND;
     line.look(later);
     let storm: Vec<_> = (0..50).map(|_| line.enter(snapshot(100), later)).collect();
     let answers = storm.iter().map(|number| line.answer(*number, 0, later));
     assert_eq!(answers.filter(|answer| *answer == Answer::Wait).count(), 50 - 3, "nobody hangs now");
+}
+
+#[test]
+fn a_pace_of_clients_that_hang_is_not_that_of_the_others() {
+    let now = Instant::now();
+    let (mut line, holders) = full(now);
+    let _waiting = [(); 5].map(|()| line.enter(snapshot(100), now));
+    line.look(now);
+    line.leave(holders[2]);
+    for second in 1..=5 {
+        line.look(now + second * SECOND);
+    }
+    assert!(line.status().lapsed >= 2, "they took nothing");
+    let newcomers: Vec<_> = (0..30).map(|_| line.enter(snapshot(100), now + 5 * SECOND)).collect();
+    let answers = newcomers.iter().map(|number| line.answer(*number, 0, now + 5 * SECOND));
+    assert_eq!(answers.filter(|answer| *answer == Answer::Wait).count(), 30);
+}
+
+#[test]
+fn those_who_lose_patience_together_do_not_wait_for_each_other() {
+    let now = Instant::now();
+    let (mut line, holders) = full(now);
+    let clients: Vec<_> = (0..20).map(|_| line.enter(snapshot(100), now)).collect();
+    line.look(now);
+    // Two shares a second.
+    for number in &holders[..2] {
+        line.leave(*number);
+    }
+    line.look(now + SECOND);
+    for number in [holders[2], clients[0], clients[1]] {
+        line.answer(number, 100, now + SECOND);
+    }
+    let end = now + 10 * SECOND;
+    line.look(end);
+    let told = clients[2..].iter().map(|number| match line.answer(*number, 0, end) {
+        Answer::PutOff { retry_after, waiting: 0 } => retry_after,
+        answer => panic!("{answer:?}"),
+    });
+    let told: Vec<_> = told.collect();
+    assert_eq!((told[0], told[17]), (SECOND, 17 * SECOND / 2), "the first finds the line empty: {told:?}");
 }
 
 /// A minute would be far too long; were each to look at all before it, it would take many.
