@@ -1,9 +1,10 @@
 //! A datastore in memory, replicas of typha, clients, and everything that happens to them, from a seed.
 //!
 //! All that decides is production code: typha's feed, store, batches, admission and sessions, and the client's protocol,
-//! ledger and decoder, course, freshness, plan and backoff. What would be sockets, clocks and sources is drawn from the
-//! seed: delays, cuts, restarts, drains, jumps of the clock, compaction, another datastore, bits that flip. In half of
-//! the seeds it is drawn too where clients go, so that whatever a choice of replicas may decide is among it.
+//! ledger and decoder, course, freshness, plan, backoff and what it gathers of a second stream. What would be sockets,
+//! clocks and sources is drawn from the seed: delays, cuts, restarts, drains, jumps of the clock, compaction, another
+//! datastore, bits that flip. In half of the seeds it is drawn too where clients go, so that whatever a choice of replicas
+//! may decide is among it.
 //!
 //! At every cut a client's state equals the one that its datastore had at that revision, key by key, it never goes back,
 //! and the age that it is told is the replica's. Afterwards nothing more goes wrong, and everybody is in sync soon; what
@@ -33,7 +34,7 @@ use self::{outcome::Outcome, world::World};
 /// What happens in one run, at most, for each client that there is.
 const EVENTS_PER_CLIENT: usize = 150;
 
-/// In one seed of so many a replica loses the datastore alone, which takes long.
+/// In one seed of so many a replica loses the datastore alone, which takes long, and in another one all do.
 const STRANDED_EVERY: u64 = 5;
 
 /// A defect that is built in to see that it would be found.
@@ -65,8 +66,10 @@ fn run(seed: u64, defect: Option<Defect>, tells: bool) -> Outcome {
         world.run(&event);
     }
     let in_sync_after = world.heal();
-    if world.random.u64(..STRANDED_EVERY) == 0 {
-        world.strand();
+    match world.random.u64(..STRANDED_EVERY) {
+        0 => world.strand(),
+        1 => world.strand_all(),
+        _ => {}
     }
     world.welcome();
     Outcome {

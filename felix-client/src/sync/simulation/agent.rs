@@ -164,7 +164,8 @@ impl Agent {
 
     /// What the production client's request becomes at typha's door.
     fn open(&mut self, number: usize, replica: &mut Replica, resume_only: bool, now: Instant) -> Stream {
-        let position = self.protocol.position();
+        let is_forgotten = std::mem::take(&mut replica.forgets);
+        let position = self.protocol.position().filter(|_| !is_forgotten);
         let claim = position.as_ref().map(|position| Claim {
             ranges: Ranges::from_bytes(&position.ranges).expect("ranges"),
             compare: position.compare,

@@ -40,6 +40,8 @@ pub(super) enum Event {
     /// A client that has no way of its own looks at another replica before it leaves its own.
     Try(usize, usize),
     RestartClient(usize),
+    /// As `Cut`, and the replica takes the next client that comes for one that holds nothing.
+    Forget(usize, usize),
     /// A bit flips in an entry of a replica.
     DamageReplica(usize),
     /// A bit flips in a message that is on its way to a client, and maybe to others.
@@ -52,7 +54,7 @@ impl Event {
     /// What happens next, among so many clients, with damage or without.
     pub(super) fn draw(random: &mut fastrand::Rng, clients: usize, has_damage: bool) -> Self {
         let (replica, client) = (random.usize(..REPLICAS), random.usize(..clients));
-        match random.u32(..if has_damage { 116 } else { 110 }) {
+        match random.u32(..if has_damage { 120 } else { 114 }) {
             0..16 => Self::Write((0..random.usize(1..5)).map(|_| write(random)).collect()),
             16..18 => Self::WriteForeign,
             18 => Self::Compact,
@@ -72,8 +74,9 @@ impl Event {
             100..105 => Self::Cut(client, replica),
             105..109 => Self::Try(client, replica),
             109 => Self::RestartClient(client),
-            110..112 => Self::DamageReplica(replica),
-            112..114 => Self::DamageMessage(client),
+            110..114 => Self::Forget(client, replica),
+            114..116 => Self::DamageReplica(replica),
+            116..118 => Self::DamageMessage(client),
             _ => Self::DamageClient(client, random.u64(..KEYS), random.bool()),
         }
     }

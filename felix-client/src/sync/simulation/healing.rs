@@ -66,7 +66,7 @@ impl World {
     /// Everything works again, and clients go their own way.
     fn stop_faults(&mut self) {
         for replica in &mut self.replicas {
-            replica.is_connected = true;
+            (replica.is_connected, replica.forgets) = (true, false);
             if !replica.takes_streams() {
                 replica.restart(&mut self.witness);
             }

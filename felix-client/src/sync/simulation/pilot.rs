@@ -43,6 +43,8 @@ pub(super) struct Pilot {
     random: fastrand::Rng,
     /// Streams that it left by its own decision, for others or for a second stream.
     pub(super) departures: u32,
+    /// Second streams that it looked for.
+    pub(super) looks: u32,
 }
 
 /// What a client is to do next.
@@ -85,6 +87,7 @@ impl Pilot {
             has_served: false,
             random,
             departures: 0,
+            looks: 0,
         }
     }
 
@@ -129,6 +132,7 @@ impl Pilot {
         let better = self.plan.place(&self.course, self.address(here), now);
         if let Some(number) = better.and_then(|replica| self.number(&replica.address)) {
             self.candidate_until = Some(now + self.plan.time_for_an_attempt(now, CONNECT_LIMIT + CATCH_UP_LIMIT));
+            self.looks += 1;
             return Wish::Look(number);
         }
         self.plan.found_nothing();

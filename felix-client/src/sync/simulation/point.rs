@@ -47,6 +47,7 @@ points! {
     BehindTombstones: "a client comes from before the oldest tombstone",
     RepairedBehindTombstones: "a client from before the oldest tombstone gets ranges instead of a snapshot",
     DigestRefused: "a client refuses a state by its digest",
+    OlderOffered: "a client is offered a state that is older than its own",
     MessageUnreadable: "a client cannot read a message",
     EntryReread: "a replica reads a damaged entry again",
     PutOff: "a client is told to come back later",

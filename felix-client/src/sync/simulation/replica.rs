@@ -68,6 +68,8 @@ pub(super) struct Replica {
     /// Complaints of its clients.
     complaints: u64,
     plants: Plants,
+    /// Whether it takes the next client for one that holds nothing.
+    pub(super) forgets: bool,
     /// Counts restarts: sessions of an earlier life are gone.
     pub(super) life: u64,
 }
@@ -92,6 +94,7 @@ impl Replica {
             drain: None,
             complaints: 0,
             plants: Plants::default(),
+            forgets: false,
             life: 0,
         }
     }

@@ -1,11 +1,12 @@
 //! One replica loses the datastore while the others have it: clients leave it by their own decision, do not come back
-//! while it is stale, and do when it is not.
+//! while it is stale, and do when it is not. Or all lose it, and nobody wanders.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     event::Event,
     healing::{BEAT, TICK},
+    pilot::Pilot,
     world::{REPLICAS, World},
 };
 
@@ -22,14 +23,23 @@ const BACK_WITHIN: Duration = Duration::from_mins(8);
 /// prefers of the others, to come back.
 const DEPARTURES: u32 = 3;
 
+/// Attempts at a second stream meanwhile: a replica whose view is old is looked at again after 30 s at least, and longer
+/// each time.
+const LOOKS: u32 = 10;
+
+/// Where all views are old each replica is asked once in a round: at once, and after rests of 30 s, a minute and two.
+const ROUNDS: u32 = 4;
+
 impl World {
     pub(super) fn strand(&mut self) {
-        // What was learnt of replicas before is forgotten, and everybody is where it belongs.
-        self.live(BACK_WITHIN, BEAT);
-        let before = self.departures();
+        self.settle();
+        let before = self.travels();
         let replica = self.random.usize(..REPLICAS);
         self.run(&Event::SetConnected(replica, false));
-        self.run(&Event::Write(BTreeMap::from([(0, Some("news".into()))])));
+        // Otherwise the stranded one has all that the others have.
+        if self.random.bool() {
+            self.write_one("news");
+        }
         self.live(LEFT_WITHIN, TICK);
         self.assert_nobody_at(replica);
         self.live(STRANDED, BEAT);
@@ -37,12 +47,38 @@ impl World {
         self.run(&Event::SetConnected(replica, true));
         self.live(BACK_WITHIN, BEAT);
         self.check();
-        for (client, (agent, before)) in self.clients.iter().zip(before).enumerate() {
+        self.assert_travels(&before, DEPARTURES, LOOKS);
+        for (client, agent) in self.clients.iter().enumerate() {
             let (Some(pilot), Some(stream)) = (&agent.pilot, &agent.stream) else { panic!("client {client} is lost") };
             assert_eq!(Some(stream.replica), pilot.preferred(), "client {client} is not where it belongs");
-            let departures = pilot.departures - before;
-            assert!(departures <= DEPARTURES, "client {client} wandered: it went elsewhere {departures} times");
         }
+    }
+
+    /// All replicas lose the datastore: everybody keeps what there is, has it from somebody, and does not wander.
+    pub(super) fn strand_all(&mut self) {
+        self.settle();
+        let before = self.travels();
+        (0..REPLICAS).for_each(|replica| self.run(&Event::SetConnected(replica, false)));
+        self.live(STRANDED, BEAT);
+        self.assert_travels(&before, ROUNDS * REPLICAS as u32, LOOKS);
+        for (client, agent) in self.clients.iter().enumerate() {
+            assert!(agent.stream.is_some(), "client {client} has gone from everybody");
+            assert!(agent.state == *self.datastore.state, "client {client} lost what it had");
+        }
+        (0..REPLICAS).for_each(|replica| self.run(&Event::SetConnected(replica, true)));
+        self.live(BACK_WITHIN, BEAT);
+        self.check();
+    }
+
+    /// What was learnt of replicas before is forgotten, and everybody is where it belongs.
+    fn settle(&mut self) {
+        // From a datastore that was never written to nobody can resume.
+        self.write_one("something");
+        self.live(BACK_WITHIN, BEAT);
+    }
+
+    fn write_one(&mut self, value: &'static str) {
+        self.run(&Event::Write(BTreeMap::from([(0, Some(value.into()))])));
     }
 
     fn assert_nobody_at(&self, replica: usize) {
@@ -53,8 +89,17 @@ impl World {
         }
     }
 
-    fn departures(&self) -> Vec<u32> {
-        let departures = |pilot: &super::pilot::Pilot| pilot.departures;
-        self.clients.iter().map(|agent| agent.pilot.as_ref().map_or(0, departures)).collect()
+    /// Each client's departures and looks so far.
+    fn travels(&self) -> Vec<(u32, u32)> {
+        let travels = |pilot: &Pilot| (pilot.departures, pilot.looks);
+        self.clients.iter().map(|agent| agent.pilot.as_ref().map_or((0, 0), travels)).collect()
+    }
+
+    fn assert_travels(&self, before: &[(u32, u32)], departures_max: u32, looks_max: u32) {
+        for (client, (now, before)) in self.travels().into_iter().zip(before).enumerate() {
+            let (departures, looks) = (now.0 - before.0, now.1 - before.1);
+            assert!(departures <= departures_max, "client {client} wandered: it went elsewhere {departures} times");
+            assert!(looks <= looks_max, "client {client} is restless: it looked elsewhere {looks} times");
+        }
     }
 }

@@ -111,6 +111,10 @@ impl World {
             }
             Event::List(_) | Event::Try(..) => {}
             Event::RestartClient(client) => self.restart_client(*client),
+            Event::Forget(client, replica) => {
+                self.replicas[*replica].forgets = true;
+                self.cut(*client, *replica);
+            }
             Event::DamageReplica(replica) => self.replicas[*replica].damage(&mut self.random, now, witness),
             Event::DamageMessage(client) => self.damage_message(*client),
             Event::DamageClient(client, number, with_digest) => {

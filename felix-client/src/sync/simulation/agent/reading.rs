@@ -82,6 +82,10 @@ impl Agent {
     fn accept(&mut self, batch: wire::Batch, age: Option<Duration>, scene: &mut Scene<'_>) -> Option<Duration> {
         self.note_begin(&batch, scene.witness);
         let begun = batch.begin.as_ref().map(|begin| begin.datastore_id);
+        let offered = batch.checkpoint.as_ref().map(|checkpoint| (begun.unwrap_or(self.begun), checkpoint.revision));
+        if offered.is_some_and(|(id, revision)| id == self.at.0 && revision < self.at.1) {
+            scene.witness.hit(Point::OlderOffered);
+        }
         if let Some(pilot) = &mut self.pilot {
             pilot.heard(scene.now);
         }
