@@ -4,8 +4,9 @@
 use std::error::Error;
 
 /// What TLS, the network and etcd say, and what to do about it. The first that fits counts.
-const WAYS_OUT: [(&str, &str); 10] = [
+const WAYS_OUT: [(&str, &str); 14] = [
     ("certificate: UnknownIssuer", "its certificate was not signed by the CA given: give the CA that signed it"),
+    ("certificate: BadSignature", "its certificate was not signed by the CA given: give the CA that signed it"),
     ("certificate: NotValidForName", "its certificate does not name this host: use a name that is in it, or renew it"),
     ("certificate: Expired", "its certificate has expired: renew it"),
     ("certificate: NotValidYet", "its certificate is not valid yet: check the clocks"),
@@ -15,11 +16,17 @@ const WAYS_OUT: [(&str, &str); 10] = [
     ("alert: CertificateExpired", "our client certificate has expired: renew it"),
     ("authentication failed", "check user and password"),
     ("permission denied", "grant the user's role the key range /calico/ to /cattail0"),
+    ("InvalidContentType", "it does not speak TLS: write http:// where that is meant"),
+    ("frame with invalid size", "it speaks TLS, or is no etcd: write https://, or give etcd's address"),
+    ("not implemented", "it is no whole etcd: cattail-store for one knows no users, so leave user and password out"),
 ];
 
 /// The error with its causes, and the way out where it is known: tonic hides "connection refused" and the like behind "transport error".
 pub(super) fn describe(error: &etcd_client::Error) -> String {
     let (mut text, mut cause): (String, Option<&dyn Error>) = match error {
+        etcd_client::Error::GRpcStatus(status) if status.message().is_empty() => {
+            (status.code().description().to_owned(), status.source())
+        }
         etcd_client::Error::GRpcStatus(status) => (status.message().to_owned(), status.source()),
         etcd_client::Error::TransportError(transport) => (transport.to_string(), transport.source()),
         other => (other.to_string(), None),
@@ -63,4 +70,17 @@ pub(super) fn was_never_sent(error: &etcd_client::Error) -> bool {
         cause = error.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::{Code, Status};
+
+    use super::*;
+
+    #[test]
+    fn an_error_without_words_is_told_by_its_code_and_with_the_way_out() {
+        let said = describe(&etcd_client::Error::GRpcStatus(Status::new(Code::Unimplemented, "")));
+        assert!(said.contains("not implemented") && said.contains("leave user and password out"), "{said}");
+    }
 }
