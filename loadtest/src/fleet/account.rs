@@ -39,7 +39,7 @@ pub(super) struct Account {
     is_connected: bool,
     /// Since when there was none, or not everything that was missed.
     away_since: Option<Instant>,
-    /// Intended times of writes that await their checkpoint.
+    /// Intended times of writes that await their checkpoint, on whichever stream it comes.
     pending: Vec<Duration>,
     /// How old the server's view ever was, as it said.
     upstream_age: Duration,
@@ -130,7 +130,6 @@ impl Account {
     fn connected(&mut self, mode: Mode) {
         // A client that moves has its next stream before it leaves the last.
         self.totals.moved += u64::from(std::mem::replace(&mut self.is_connected, true));
-        self.pending.clear();
         self.in_snapshot = mode == Mode::Snapshot;
         match mode {
             Mode::Resume => self.totals.resumes += 1,

@@ -137,3 +137,15 @@ fn a_gap_lasts_until_everything_is_there_again() {
     assert_eq!((account.totals.cut, account.totals.failed_attempts), (1, 1));
     assert_eq!((account.totals.snapshots, account.totals.snapshots_again), (2, 1));
 }
+
+#[test]
+fn what_a_cut_keeps_from_its_checkpoint_is_late_all_the_same() {
+    let mut account = account(Content::Sets, 2);
+    receive(&mut account, 1);
+    leave(&mut account, &Disconnect::Closed { address: "typha:5473".into() });
+    connect(&mut account, Mode::Resume);
+    receive(&mut account, 1);
+    account.take(&LightEvent::Checkpoint { revision: 2, upstream_age: Duration::ZERO, in_sync: true });
+    assert_eq!(account.recorders.latency.histogram().percentiles().count, 1);
+    assert_eq!(totals(&account, 1), (1, 0, 0));
+}
