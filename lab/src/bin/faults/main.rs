@@ -10,9 +10,6 @@ mod cost;
 mod deployment;
 mod fault;
 mod fleet;
-#[path = "../quickstart/interrupt.rs"]
-#[allow(dead_code, reason = "here an interrupt is never welcome")]
-mod interrupt;
 mod options;
 mod slots;
 mod stage;
@@ -41,7 +38,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<()> {
     // Both before any other thread exists: the kernel asks it of the first, and the second must reach all threads.
     lab::net::acquire()?;
-    let interrupts = interrupt::block()?;
+    let interrupts = lab::interrupt::block()?;
     let workdir = tempfile::Builder::new().prefix("cattail-faults-").tempdir().context("making a temporary folder")?;
     interrupts.clean_up_on_signal(workdir.path().to_owned())?;
     let outcome = breakdowns(options, workdir.path());

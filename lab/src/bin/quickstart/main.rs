@@ -12,7 +12,6 @@ mod cluster;
 mod control;
 mod examples;
 mod expected;
-mod interrupt;
 mod matrix;
 mod narration;
 mod options;
@@ -41,7 +40,7 @@ fn run(options: &Options) -> Result<()> {
     let started = Instant::now();
     // Both before any other thread exists: the kernel asks it of the first, and the second must reach all threads.
     let privilege = lab::net::acquire()?;
-    let interrupts = interrupt::block()?;
+    let interrupts = lab::interrupt::block()?;
 
     let binaries = Binaries::find(options.binaries.as_deref())?;
     let examples = Examples::read(&options.examples)?;

@@ -14,7 +14,7 @@ use crate::{
 /// How often the children are looked at while nothing else happens.
 const WATCH: Duration = Duration::from_secs(1);
 
-/// Prints commands, then waits for Ctrl-C (which ends the process, see `interrupt`) or for a child's death.
+/// Prints commands, then waits for Ctrl-C (which ends the process, see `lab::interrupt`) or for a child's death.
 pub(crate) fn run(cluster: &mut Cluster, examples: &Examples) -> Result<()> {
     chapter("Explore (Ctrl-C ends it all)");
     let enter = |netns: &Netns| enter(cluster.privilege, netns);

@@ -18,14 +18,14 @@ use nix::sys::signal::{SigSet, Signal};
 const SIGNAL_EXIT_BASE: i32 = 128;
 
 /// The right to decide what the blocked signals do.
-pub(crate) struct Interrupts {
+pub struct Interrupts {
     signals: SigSet,
     /// Whether an interrupt is the way to end and no failure.
     welcome: Arc<AtomicBool>,
 }
 
 /// Blocks the signals in this thread and in all that it starts.
-pub(crate) fn block() -> Result<Interrupts> {
+pub fn block() -> Result<Interrupts> {
     let mut signals = SigSet::empty();
     signals.add(Signal::SIGINT);
     signals.add(Signal::SIGTERM);
@@ -36,7 +36,7 @@ pub(crate) fn block() -> Result<Interrupts> {
 
 impl Interrupts {
     /// Ends the process when a signal comes, wherever it is, after the folder has been removed.
-    pub(crate) fn clean_up_on_signal(&self, folder: PathBuf) -> Result<()> {
+    pub fn clean_up_on_signal(&self, folder: PathBuf) -> Result<()> {
         let (signals, welcome) = (self.signals, Arc::clone(&self.welcome));
         let wait = move || {
             let Ok(signal) = signals.wait() else { return };
@@ -52,7 +52,7 @@ impl Interrupts {
     }
 
     /// From now on an interrupt ends the process successfully: all is done, and only the user knows for how long to stay.
-    pub(crate) fn welcome(&self) {
+    pub fn welcome(&self) {
         self.welcome.store(true, Ordering::Relaxed);
     }
 }
