@@ -1,5 +1,7 @@
 //! The dataplane as enforcement sees it: one [`Kernel`], that of the network namespace this process runs in.
 
+mod settings;
+
 use std::{future::Future, time::Duration};
 
 use anyhow::Context as _;
@@ -7,6 +9,7 @@ use dataplane::{Config, Dataplane};
 use felix_client::sync::Failure;
 use model::intent::{Delta, NodeConfig};
 
+use self::settings::Written;
 use crate::enforcement::{Kernel, Outcome};
 
 /// This node's kernel.
@@ -29,11 +32,12 @@ impl NodeKernel {
     }
 
     fn configure(&mut self, config: &NodeConfig) {
-        tracing::info!(?config, "the node's settings changed");
-        if self.resync_interval.is_some() {
-            let config = NodeConfig { refresh_interval: self.resync_interval, ..config.clone() };
-            self.dataplane.update(&Delta { config: Some(config), ..Delta::default() });
-        }
+        let Some(interval) = self.resync_interval else {
+            return tracing::info!("the node's settings changed: {}", Written(config));
+        };
+        let config = NodeConfig { refresh_interval: Some(interval), ..config.clone() };
+        tracing::info!("the node's settings changed: {}", Written(&config));
+        self.dataplane.update(&Delta { config: Some(config), ..Delta::default() });
     }
 }
 
