@@ -7,6 +7,7 @@ pub(crate) mod fuzzing;
 mod link;
 mod message;
 mod namespace;
+mod refused;
 mod setting;
 mod table;
 
@@ -91,8 +92,10 @@ impl Routes {
         let desired = self.desired(intent);
         self.failures.clear();
         let send = |source| Error::Send { what: "routes", source };
-        applied.route_changes =
-            self.actual.become_desired(&mut self.socket, &desired, &mut self.failures).map_err(send)?;
+        let mut refusals = BTreeMap::new();
+        applied.route_changes = self.actual.become_desired(&mut self.socket, &desired, &mut refusals).map_err(send)?;
+        let explain = |(net, refusal)| (net, refused::explain(net, intent.get(&net), &refusal));
+        self.failures = refusals.into_iter().map(explain).collect();
         Ok(())
     }
 

@@ -12,11 +12,12 @@ use super::{
         RT_SCOPE_UNIVERSE, RT_TABLE_MAIN, RTA_DST, RTA_GATEWAY, RTA_OIF, RTA_PRIORITY, RTA_VIA, RTM_DELROUTE,
         RTM_GETROUTE, RTM_NEWROUTE, RTMSG_LEN, RTN_BLACKHOLE, RTN_UNICAST, RTNH_F_ONLINK, RouteHeader, dump,
     },
+    refused::is_about_gateway,
 };
 use crate::netlink::{Message, MessageWriter, Refusal, Socket, octets, parse_address};
 
 /// Routes of others to the same prefix usually have metric 0 and stay beside ours; Calico's own metric.
-const METRIC: u32 = 1024;
+pub(super) const METRIC: u32 = 1024;
 /// How many requests go in one datagram: their answers fit the receive buffer many times over.
 const REQUESTS_PER_DATAGRAM: usize = 512;
 
@@ -54,36 +55,36 @@ impl Actual {
         Ok(Self(routes.into_iter().collect()))
     }
 
-    /// Writes the difference and returns how many routes that changed. What is refused is noted in `failures`.
+    /// Writes the difference and returns how many routes that changed. What is refused goes into `failures`.
     pub(super) fn become_desired(
         &mut self,
         socket: &mut Socket,
         desired: &BTreeMap<IpNet, Route>,
-        failures: &mut BTreeMap<IpNet, String>,
+        failures: &mut BTreeMap<IpNet, Refusal>,
     ) -> io::Result<usize> {
         let changes = self.changes(desired);
         let mut done = 0;
         for chunk in changes.chunks(REQUESTS_PER_DATAGRAM) {
-            let refused = request(socket, chunk)?;
+            let mut refused = request(socket, chunk)?;
             let mut again = Vec::new();
             for (index, change) in chunk.iter().enumerate() {
-                match refused.get(&index) {
+                match refused.remove(&index) {
                     None => done += self.note(change),
                     Some(refusal) => match second_try(socket, change, refusal.errno) {
                         Some(change) => again.push(change),
                         None if is_gone_already(change, refusal.errno) => done += self.note(change),
                         None => {
-                            failures.insert(change.net, refusal.reason());
+                            failures.insert(change.net, refusal);
                         }
                     },
                 }
             }
-            let refused = request(socket, &again)?;
+            let mut refused = request(socket, &again)?;
             for (index, change) in again.iter().enumerate() {
-                match refused.get(&index) {
+                match refused.remove(&index) {
                     None => done += self.note(change),
                     Some(refusal) => {
-                        failures.insert(change.net, refusal.reason());
+                        failures.insert(change.net, refusal);
                     }
                 }
             }
@@ -124,7 +125,7 @@ fn request(socket: &mut Socket, changes: &[Change]) -> io::Result<BTreeMap<usize
 /// A gateway beyond the subnets that the kernel knows is reached through the interface that leads to it.
 fn second_try(socket: &mut Socket, change: &Change, errno: i32) -> Option<Change> {
     let Some(Route::Via { next_hop }) = change.new else { return None };
-    if !matches!(errno, libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EINVAL) {
+    if !is_about_gateway(errno) {
         return None;
     }
     let header = RouteHeader { family: family(next_hop), prefix_len: bits(next_hop), ..RouteHeader::default() };

@@ -64,6 +64,7 @@ fn a_route_that_is_refused_is_reported_alone_and_tried_again() {
     let applied = world.try_apply(&merge([remote("10.77.0.0/26", "203.0.113.1"), remote("10.78.0.0/26", "192.0.2.2")]));
     let failures: Vec<_> = applied.failures.iter().map(|failure| failure.object.to_string()).collect();
     assert_eq!(failures, ["route 10.77.0.0/26"]);
+    assert!(applied.failures[0].reason.contains("203.0.113.1, the address of node other"), "{:?}", applied.failures);
     assert_eq!(ours(&world), "10.78.0.0/26 via 192.0.2.2 dev eth0 metric 1024");
     world.node.ip("route add default via 192.0.2.2");
     assert_eq!(world.apply(&Delta::default()).route_changes, 1);
