@@ -31,6 +31,9 @@ use crate::{
 /// Prometheus' text format that `prometheus_client` writes.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// Where the wrong thing is asked for.
+const NOT_FOUND: &str = "there are /, /clients, /replicas, /status, /metrics, /healthz and /readyz\n";
+
 /// The admin server.
 pub(crate) struct Admin {
     shared: Arc<Shared>,
@@ -85,7 +88,8 @@ impl Admin {
             .route("/clients", get(clients))
             .route("/status", get(status))
             .with_state(self.shared)
-            .merge(replicas);
+            .merge(replicas)
+            .fallback((StatusCode::NOT_FOUND, NOT_FOUND));
         telemetry::admin::serve(listener, router).await;
     }
 }

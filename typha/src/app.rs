@@ -38,7 +38,13 @@ fn make_room(config: &mut Config) {
     let wanted = config.limits.connections;
     match OpenFiles::for_connections(wanted) {
         Ok(files) if files.room() < wanted => {
-            tracing::warn!("{}", files.advice(wanted));
+            let advice = files.advice(wanted);
+            // Who serves thousands need not be told at every start that it could be more.
+            if files.room() < wanted / 2 {
+                tracing::warn!("{advice}");
+            } else {
+                tracing::info!("{advice}");
+            }
             config.limits.connections = files.room();
         }
         Ok(_) => {}

@@ -84,11 +84,11 @@ struct Datastore {
 #[command(next_help_heading = "Addresses")]
 struct Addresses {
     /// Where to serve agents, as ADDRESS:PORT.
-    #[arg(long, env = "TYPHA_LISTEN", value_name = "ADDRESS:PORT", default_value = "0.0.0.0:5473")]
+    #[arg(long, env = "TYPHA_LISTEN", value_name = "ADDRESS:PORT", default_value = "0.0.0.0:5473", value_parser = address)]
     listen: SocketAddr,
 
     /// Where to serve the live page (/), /metrics, /healthz, /readyz, /clients, /replicas and /status over plain HTTP, as ADDRESS:PORT.
-    #[arg(long, env = "TYPHA_ADMIN_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9098")]
+    #[arg(long, env = "TYPHA_ADMIN_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9098", value_parser = address)]
     admin_listen: SocketAddr,
 
     /// The admin addresses of all replicas, which the live page shows beside each other, as HOST:PORT. A name with many
@@ -188,6 +188,11 @@ fn host_name() -> String {
     if name.trim().is_empty() { "typha".to_owned() } else { name.trim().to_owned() }
 }
 
+/// Where to listen. A name does not say on which of a machine's addresses.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write an IP address and a port, such as 127.0.0.1:9098 or [::]:5473".to_owned())
+}
+
 /// A peer's address, of which only the port can be judged here.
 fn peer(text: &str) -> Result<String, String> {
     match text.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>())) {
@@ -237,6 +242,14 @@ mod tests {
             assert!(error.contains("--client-"), "{error}");
         }
         named(&["--client-uri-san=spiffe://cluster/felix"]).expect("one is enough");
+    }
+
+    #[test]
+    fn a_name_is_nothing_to_listen_on() {
+        let listen = |at: &'static str| Args::try_parse_from(REQUIRED.iter().chain(&["--listen", at]));
+        let error = listen("localhost:5473").expect_err("which address?").to_string();
+        assert!(error.contains("--listen") && error.contains("127.0.0.1:9098"), "{error}");
+        listen("[::]:5473").expect("all of them");
     }
 
     #[test]

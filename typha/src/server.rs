@@ -19,7 +19,7 @@ mod socket;
 mod thread;
 mod turns;
 
-use std::{future::pending, net::SocketAddr, sync::Arc, time::Instant};
+use std::{future::pending, io, net::SocketAddr, sync::Arc, time::Instant};
 
 use datastore_adapters::Source;
 use pki::ServerTls;
@@ -95,18 +95,18 @@ pub enum ServerError {
     #[error(transparent)]
     Certificates(#[from] pki::LoadError),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address} ({option}): {error}")]
+    #[error("cannot listen on {address}: {error}{}", way_out(.error, .option))]
     Listen {
         /// The address.
         address: SocketAddr,
         /// The option that gives it.
         option: &'static str,
         /// What the system says.
-        error: std::io::Error,
+        error: io::Error,
     },
     /// The system gives no threads.
     #[error("cannot start a thread for each core and one more: {0}")]
-    Threads(std::io::Error),
+    Threads(io::Error),
     /// A task that lives as long as the server has ended.
     #[error("{0} has ended")]
     Ended(&'static str),
@@ -244,6 +244,15 @@ async fn listen(address: SocketAddr, option: &'static str) -> Result<(TcpListene
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
     Ok((listener, address))
+}
+
+/// What to do where an address cannot be listened on.
+fn way_out(error: &io::Error, option: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!("; is another typha running there? {option} takes another address"),
+        io::ErrorKind::AddrNotAvailable => format!("; {option} takes an address that this machine has"),
+        _ => format!(" ({option})"),
+    }
 }
 
 async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {

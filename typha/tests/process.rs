@@ -183,3 +183,16 @@ async fn an_address_in_use_is_named_and_the_process_ends_with_1() -> anyhow::Res
     assert_eq!((code, error.contains(&address), error.contains("--listen")), (Some(1), true, true), "{error}");
     Ok(())
 }
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_named_with_the_way_out() -> anyhow::Result<()> {
+    let (certificates, taken) = (Certificates::new()?, TcpListener::bind("127.0.0.1:0").await?);
+    let address = taken.local_addr()?.to_string();
+    let mut typha = command(&certificates.issue(&Request::named("typha"))?);
+    typha.args(["--etcd-endpoints", "http://127.0.0.1:9", "--listen", &address]).kill_on_drop(true);
+    let output = within(typha.output()).await??;
+    let said = String::from_utf8(output.stderr)?;
+    assert!(!output.status.success() && said.contains(&address), "{said}");
+    assert!(said.contains("another typha") && said.contains("--listen takes another address"), "{said}");
+    Ok(())
+}

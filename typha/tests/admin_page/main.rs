@@ -64,7 +64,7 @@ async fn a_person_sees_who_lags_and_why_live_until_typha_dies() -> anyhow::Resul
             "replica-a",
             "not ready",
             "the datastore has not been listed",
-            "No client is connected.",
+            "No client is connected to this replica.",
             "own in 29 days, CA in 29 days",
         ],
     )

@@ -47,6 +47,8 @@ async fn all_replicas_are_shown_and_who_is_silent_is_named_in_time() -> anyhow::
     let row = "[...document.querySelectorAll('#replica-rows tr')].find(row => row.innerText.includes('replica-b'))";
     let told = browser.evaluate(&format!("{row}.querySelector('[data-cell=revision]').innerText")).await?;
     assert_eq!(told, "9");
+    let told = browser.evaluate(&format!("{row}.querySelector('[data-cell=applied]').innerText")).await?;
+    assert_eq!(told, "0");
 
     drop(b);
     let died = Instant::now();

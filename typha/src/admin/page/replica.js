@@ -59,7 +59,7 @@ function showReadiness({ name, obstacles, complaint }) {
 }
 
 function showAcks({ revision, applied, clients, failing, lagging }) {
-  const nobody = "No client is connected.";
+  const nobody = "No client is connected to this replica.";
   const sentence = `Revision ${revision} is applied by ${count(applied)} of ${counted(clients, "node")}.`;
   write(element("applied"), clients === 0 ? nobody : sentence);
   const share = element("applied-share");

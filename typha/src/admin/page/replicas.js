@@ -52,5 +52,6 @@ function showRow(row, { address, status, silence }, newest) {
   const age = status?.upstream_age_ms ?? null;
   write(cell("upstream-age"), age === null ? "–" : duration(age));
   write(cell("clients"), status === null ? "–" : count(status.acks.clients));
+  write(cell("applied"), status === null ? "–" : count(status.acks.applied));
   row.classList.toggle("behind", word !== "ready");
 }
