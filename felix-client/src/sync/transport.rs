@@ -2,7 +2,9 @@
 //!
 //! The server's identity is checked by the TLS configuration (see `pki`), not by its address.
 
-use std::{future::Future, sync::Arc};
+mod last_words;
+
+use std::{future::Future, io, sync::Arc};
 
 use prost::Message as _;
 use proto::sync::v1::{Batch, ReportRequest, SubscribeRequest};
@@ -10,6 +12,7 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
+use self::last_words::{LastWords, cut_after_handshake};
 use super::{Config, Disconnect, FrameError, frame::Message};
 
 /// Typha may send this much ahead of us. Large, so that a snapshot is not slowed down by round trips and WINDOW_UPDATEs
@@ -18,6 +21,9 @@ pub(super) const WINDOW_BYTES: u32 = 16 << 20;
 
 /// Fewer, larger DATA frames cost both ends less; typha's chunks are of this order.
 pub(super) const MAX_FRAME_BYTES: u32 = 256 << 10;
+
+/// Bytes to and from a replica.
+pub(super) type Stream = LastWords<TlsStream<TcpStream>>;
 
 /// One connection with one subscription. Dropping it ends both.
 pub(super) trait Transport: Sized + Send {
@@ -45,16 +51,20 @@ pub(super) trait Reports: Send {
 }
 
 /// Connects as far as TLS.
-pub(super) async fn dial(config: &Config, address: &Arc<str>) -> Result<TlsStream<TcpStream>, Disconnect> {
+pub(super) async fn dial(config: &Config, address: &Arc<str>) -> Result<Stream, Disconnect> {
     let unreachable = |source| Disconnect::Unreachable { address: Arc::clone(address), source };
     let tcp = TcpStream::connect(&**address).await.map_err(unreachable)?;
     // Reports are small and must not wait for an acknowledgement (Nagle).
     tcp.set_nodelay(true).map_err(unreachable)?;
     let name = server_name(address)?;
     // Boxed: the handshake's state is kilobytes, and a process may hold thousands of clients.
-    Box::pin(TlsConnector::from(config.tls.current()).connect(name, tcp))
-        .await
-        .map_err(|error| Disconnect::Tls { address: Arc::clone(address), reason: pki::explain(&error) })
+    let connected = Box::pin(TlsConnector::from(config.tls.current()).connect(name, tcp)).await;
+    connected.map(LastWords::new).map_err(|error| {
+        // Our certificate goes out before our last words: who closes between the two did not like it, most likely.
+        let is_cut = error.kind() == io::ErrorKind::BrokenPipe;
+        let error = if is_cut { cut_after_handshake(&error) } else { error };
+        Disconnect::Tls { address: Arc::clone(address), reason: pki::explain(&error) }
+    })
 }
 
 /// The host part of `host:port`, for SNI.

@@ -16,16 +16,14 @@ use bytes::{Bytes, BytesMut};
 use proto::sync::v1::{Batch, ReportRequest, SubscribeRequest};
 use tokio::{
     io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf, ReadHalf, WriteHalf},
-    net::TcpStream,
     sync::Mutex,
 };
-use tokio_rustls::client::TlsStream;
 
 use super::{
     super::{
         Config, Disconnect,
         frame::{self, FrameDecoder},
-        transport::{MAX_FRAME_BYTES, Reports, Transport, WINDOW_BYTES, decode, dial, unreadable},
+        transport::{MAX_FRAME_BYTES, Reports, Stream, Transport, WINDOW_BYTES, decode, dial, unreadable},
     },
     http2::{self, Frame},
 };
@@ -35,8 +33,6 @@ const SUBSCRIPTION: u32 = 1;
 
 /// Bytes are read by way of the stack in pieces of a TLS record's size.
 const READ_BYTES: usize = 16 << 10;
-
-type Stream = TlsStream<TcpStream>;
 
 /// A connection with its subscription.
 pub(super) struct LightConnection {
