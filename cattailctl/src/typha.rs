@@ -6,6 +6,7 @@ mod health;
 mod nodes;
 mod show;
 mod span;
+mod state;
 
 use std::{io, process::ExitCode};
 

@@ -282,6 +282,9 @@ fn a_replica_is_stale_when_it_says_so() {
         assert!(!said.contains("typha-a at http"), "it has an hour: {said}");
         if said.contains("has heard nothing from the datastore for") {
             assert!(said.contains("typha-b at http"), "{said}");
+            let state = |name: &str| said.lines().find(|line| line.starts_with(name)).map(str::trim_end);
+            assert!(state("typha-a ").is_some_and(|row| row.ends_with("in sync")), "{said}");
+            assert!(state("typha-b ").is_some_and(|row| row.ends_with("stale")), "{said}");
             return assert_eq!(output.status.code(), Some(1), "{said}");
         }
         assert!(Instant::now() < deadline, "nobody is stale: {said}");

@@ -5,6 +5,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use super::{
     certificates::least_left,
     health::{Health, Replica},
+    state,
 };
 
 /// Enough of a digest to see that two differ.
@@ -54,11 +55,6 @@ fn row(replica: &Replica) -> [String; 10] {
         ];
     };
     let upstream = status.upstream_age_ms.map_or_else(|| "never".to_owned(), |ms| format!("{:.1}s", ms as f64 / 1e3));
-    let state = match (status.in_sync, status.is_draining) {
-        (_, true) => "draining",
-        (false, false) => "listing",
-        (true, false) => "in sync",
-    };
     [
         status.name.clone(),
         address,
@@ -69,6 +65,6 @@ fn row(replica: &Replica) -> [String; 10] {
         status.digest.chars().take(DIGEST_CHARS).collect(),
         upstream,
         least_left(status).map_or_else(|| "-".to_owned(), |left| left.to_string()),
-        state.to_owned(),
+        state::words(status),
     ]
 }
