@@ -115,9 +115,24 @@ fn bad_documents_are_rejected_alone_with_line_and_field() {
          FelixConfiguration, GlobalNetworkPolicy, GlobalNetworkSet, HostEndpoint, IPPool, Namespace, NetworkPolicy, \
          NetworkSet, Node, Pod, Profile, ServiceAccount, Tier, WorkloadEndpoint\n\
          error: standard input:24: NetworkPolicy/shop/web: spec.tier: tier \"missing\" does not exist; apply it first\n\
-         4 of 5 documents rejected; the others are written\n"
+         4 of 5 rejected; the other one is written\n"
     );
     assert_eq!(store.keys(), ["Tier/security"]);
+}
+
+#[test]
+fn what_is_written_beside_what_is_rejected_is_counted() {
+    let store = MemoryStore::default();
+    let last = |line: &str, stdin: &str| {
+        let told = cattailctl(&store, line, stdin);
+        assert!(!told.succeeded);
+        told.err.lines().last().map(str::to_owned)
+    };
+    assert_eq!(last("apply -f /nowhere/missing.yaml", "").as_deref(), Some("nothing was written"));
+    assert_eq!(last("apply -f -", "kind: Servce\n").as_deref(), Some("nothing was written"));
+    assert!(store.keys().is_empty());
+    let text = [TIER, &TIER.replace("security", "other"), "kind: Servce\n"].join("---\n");
+    assert_eq!(last("apply -f -", &text).as_deref(), Some("1 of 3 rejected; the other 2 are written"));
 }
 
 #[test]

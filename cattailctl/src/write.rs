@@ -82,9 +82,18 @@ pub(crate) async fn run<S: Store>(
     if total == 0 {
         console.tell("nothing to do: there is no document in what was given")?;
     } else if rejected > 0 {
-        console.tell(&format!("{rejected} of {total} documents rejected; the others are written"))?;
+        console.tell(&summary(rejected, total))?;
     }
     Ok(rejected == 0 && total > 0)
+}
+
+/// What became of all of them. What cannot be read at all, a file that is missing for instance, counts as one.
+fn summary(rejected: usize, total: usize) -> String {
+    match total - rejected {
+        0 => "nothing was written".to_owned(),
+        1 => format!("{rejected} of {total} rejected; the other one is written"),
+        written => format!("{rejected} of {total} rejected; the other {written} are written"),
+    }
 }
 
 impl Written {

@@ -132,7 +132,7 @@ fn a_bad_document_is_rejected_alone() {
         String::from_utf8_lossy(&output.stderr),
         "error: bad.yaml:13: KubernetesNetworkPolicy/shop/web: spec.ingress[0].from[0].ipBlock.except[0]: \
          \"10.1.0.0\" is not a CIDR; want an address with a prefix length, such as 10.0.0.0/24 or fd00::/64\n\
-         1 of 2 documents rejected; the others are written\n"
+         1 of 2 rejected; the other one is written\n"
     );
 }
 
