@@ -4,7 +4,7 @@
 use std::{
     io::Write as _,
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Command, ExitStatus, Output, Stdio},
 };
 
 use datastore_adapters::embedded::{self, Engine};
@@ -147,6 +147,24 @@ fn a_datastore_that_is_down_is_named() {
         assert!(told.starts_with("cattailctl: ") && told.contains(&store.endpoint), "{told}");
         assert_eq!(told.lines().count(), 1, "{told}");
     }
+}
+
+#[test]
+fn settings_that_cannot_be_shown_are_an_error_and_a_closed_pipe_is_none() {
+    let show = |stdout: Stdio| -> (ExitStatus, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cattailctl"));
+        let output = command.args(["get", "tiers", "--show-config"]).stdout(stdout).stderr(Stdio::piped()).spawn();
+        let output = output.and_then(std::process::Child::wait_with_output).expect("it runs");
+        (output.status, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device");
+    let (status, told) = show(full.into());
+    let error = "error: cannot write the settings to standard output: No space left on device (os error 28)\n";
+    assert_eq!((status.code(), told.as_str()), (Some(1), error));
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let (status, told) = show(writer.into());
+    assert_eq!((status.code(), told.as_str()), (Some(0), ""));
 }
 
 #[test]

@@ -4,7 +4,10 @@
 //! flag or a variable. So they are checked by the same code with the same words, and what one setting asks of another
 //! holds whichever way each was given.
 
-use std::ffi::OsString;
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+};
 
 use clap::{
     ArgMatches, Command, Parser,
@@ -19,6 +22,9 @@ use crate::{
     show,
 };
 
+/// The settings could not be shown.
+const NOT_SHOWN: i32 = 1;
+
 /// What a binary was told.
 #[derive(Debug)]
 pub struct Settings<A> {
@@ -29,17 +35,28 @@ pub struct Settings<A> {
 }
 
 /// Reads all that this process was told. Does not return where the user asked for help or for the settings, nor where
-/// something is wrong: that is told on stderr, and the exit status is 2.
+/// something is wrong: that is told on stderr, and the exit status is 2, or 1 where the settings could not be shown.
 pub fn load<A: Parser>(program: &Program) -> Settings<A> {
     let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
     let variables = variables.map(|(name, value)| (name, value.to_string_lossy().into_owned()));
     match resolve(program, &std::env::args_os().collect::<Vec<_>>(), variables) {
         Ok(Outcome::Run(settings)) => settings,
         Ok(Outcome::Show(text)) => {
-            print!("{text}");
+            if let Err(error) = print(&text, &mut io::stdout().lock()) {
+                eprintln!("error: cannot write the settings to standard output: {error}");
+                std::process::exit(NOT_SHOWN)
+            }
             std::process::exit(0)
         }
         Err(error) => error.exit(),
+    }
+}
+
+/// Whoever closes a pipe has read enough.
+fn print(text: &str, out: &mut impl Write) -> io::Result<()> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
 }
 

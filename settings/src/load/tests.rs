@@ -143,6 +143,16 @@ fn what_is_in_force_is_shown_as_a_file_without_secrets() {
 }
 
 #[test]
+fn a_full_disk_is_an_error_and_a_closed_pipe_is_none() {
+    let mut full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device");
+    let error = print("a: b\n", &mut full).expect_err("there is no room");
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    let (reader, mut writer) = io::pipe().expect("a pipe");
+    drop(reader);
+    print("a: b\n", &mut writer).expect("nobody wants it");
+}
+
+#[test]
 fn subcommands_keep_their_flags() {
     #[derive(Debug, Parser)]
     struct Tool {
