@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use typha::{
     Config, Limits, MemorySource, Server,
-    clients::{Point, Registration, Report},
+    clients::{Failure, Point, Registration, Report},
 };
 
 /// Within this a dead replica is named, the start of the program included.
@@ -147,6 +147,22 @@ fn a_node_that_has_lacked_a_change_for_a_moment_is_shown_and_is_no_trouble() {
     let said = said(&output);
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.contains("revision 7 applied by 1 of 2 nodes; node-2 lags: 1 revision behind for "), "{said}");
+}
+
+#[test]
+fn how_much_more_a_node_could_not_enforce_is_counted() {
+    let a = Replica::start("typha-a").node("node-1", 7).node("node-2", 7);
+    let failure =
+        |number| Failure { object: format!("NetworkPolicy/shop/web-{number}"), reason: "too large".to_owned() };
+    for (node, count) in [("node-1", 1), ("node-2", 6)] {
+        let failures = (1..=count).map(failure).collect();
+        let report = Report { applied_revision: 7, applied_at_unix_ms: 0, failures };
+        let latest = Point::latest(&a.server.board().load().view);
+        a.server.clients().report(node, ([127, 0, 0, 1], 1).into(), report, latest).expect("it counts");
+    }
+    let said = said(&status(&[&a.url], &[]));
+    assert!(said.contains("node-1 could not enforce NetworkPolicy/shop/web-1: too large\n"), "{said}");
+    assert!(said.contains("node-2 could not enforce NetworkPolicy/shop/web-1: too large and 5 more\n"), "{said}");
 }
 
 /// A replica whose last change is older by one the first time it is asked, or always.

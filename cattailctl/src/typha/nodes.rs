@@ -86,7 +86,11 @@ impl Nodes {
         let lagging = self.lagging.iter().any(|lag| lag.is_over(lag_limit)).then(|| self.sentence());
         let failing = self.failing.iter().take(NAMED).filter_map(|(node, failures)| {
             let first = failures.first()?;
-            Some(format!("{node} could not enforce {}: {}", first.object, first.reason))
+            let more = match failures.len() - 1 {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            Some(format!("{node} could not enforce {}: {}{more}", first.object, first.reason))
         });
         lagging.into_iter().chain(failing).collect()
     }
