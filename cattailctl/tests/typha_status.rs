@@ -16,7 +16,7 @@ use pki::{
     Peers,
     development::{Authority, Request},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use typha::{
     Config, Limits, MemorySource, Server,
@@ -397,6 +397,13 @@ fn five_thousand_nodes_of_three_replicas_are_shown_in_time_while_one_is_gone() {
 #[test]
 fn where_nobody_answers_nobody_can_tell() {
     let closed = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
-    let output = status(&[&format!("http://{closed}"), "nonsense"], &[]);
-    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    let urls = [&format!("http://{closed}"), "nonsense"];
+    let output = status(&urls, &[]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("what the nodes enforce is not known: no replica answers\n"), "{said}");
+    assert!(!said.contains("revision 0"), "{said}");
+    let json: Value = serde_json::from_slice(&status(&urls, &["-o", "json"]).stdout).expect("JSON");
+    let expected = json!({"revision": null, "applied": null, "total": null, "lagging": [], "failing": {}});
+    assert_eq!((&json["verdict"], &json["nodes"]), (&"unknown".into(), &expected));
 }

@@ -52,16 +52,17 @@ impl Health {
     pub(super) fn of(answers: Vec<Asked>, fail_under: Option<Span>, lag_limit: Span) -> Self {
         let alive = || answers.iter().filter_map(|(_, answer)| answer.as_ref().ok());
         let newest = alive().map(|answer| answer.status.revision).max().unwrap_or_default();
-        let last_change = alive().map(|answer| answer.status.acks.revision).max().unwrap_or_default();
+        let last_change = alive().map(|answer| answer.status.acks.revision).max();
         let nodes = Nodes::of(alive().flat_map(|answer| &answer.clients), last_change);
-        let is_unknown = alive().next().is_none();
         let mut complaints: Vec<String> = answers
             .iter()
-            .flat_map(|(address, answer)| replica_complaints(address, answer, last_change, fail_under))
+            .flat_map(|(address, answer)| {
+                replica_complaints(address, answer, last_change.unwrap_or_default(), fail_under)
+            })
             .collect();
         complaints.extend(disagreements(alive().map(|answer| &answer.status)));
         complaints.extend(nodes.complaints(lag_limit));
-        let verdict = match (is_unknown, complaints.is_empty()) {
+        let verdict = match (last_change.is_none(), complaints.is_empty()) {
             (true, _) => Verdict::Unknown,
             (false, true) => Verdict::Well,
             (false, false) => Verdict::Degraded,

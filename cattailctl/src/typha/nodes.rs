@@ -18,11 +18,11 @@ const NAMED: usize = 10;
 /// What the nodes enforce.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Nodes {
-    /// The last change that any replica knows of.
-    pub(super) revision: u64,
+    /// The last change that any replica knows of; `null` where none answers, as are the next two.
+    pub(super) revision: Option<u64>,
     /// How many nodes enforce it.
-    pub(super) applied: usize,
-    pub(super) total: usize,
+    pub(super) applied: Option<usize>,
+    pub(super) total: Option<usize>,
     /// Those that do not, the ones that have lacked it for longest first.
     pub(super) lagging: Vec<Lag>,
     /// What nodes could not enforce.
@@ -43,8 +43,9 @@ pub(super) struct Lag {
 
 impl Nodes {
     /// A node that has just moved is listed by two replicas for a moment; its newest report counts, and the stream that
-    /// is read.
-    pub(super) fn of<'a>(clients: impl Iterator<Item = &'a Client>, last_change: u64) -> Self {
+    /// is read. There is no last change where no replica answers.
+    pub(super) fn of<'a>(clients: impl Iterator<Item = &'a Client>, last_change: Option<u64>) -> Self {
+        let Some(last_change) = last_change else { return Self::default() };
         let standing = |client: &Client| (client.applied_revision, Reverse(client.stalled_ms));
         let mut newest: BTreeMap<&str, &Client> = BTreeMap::new();
         for client in clients {
@@ -54,10 +55,11 @@ impl Nodes {
                 Entry::Occupied(_) => {}
             }
         }
-        let mut nodes = Self { revision: last_change, total: newest.len(), ..Self::default() };
+        let mut nodes = Self { revision: Some(last_change), total: Some(newest.len()), ..Self::default() };
+        let mut applied = 0;
         for (node, client) in newest {
             if client.applied_revision >= Some(last_change) {
-                nodes.applied += 1;
+                applied += 1;
             } else {
                 nodes.lagging.push(Lag::of(client, last_change));
             }
@@ -65,6 +67,7 @@ impl Nodes {
                 nodes.failing.insert(node.to_owned(), client.failures.clone());
             }
         }
+        nodes.applied = Some(applied);
         // Sorting is stable: equal ones stay in the order of their names.
         nodes.lagging.sort_by_key(|lag| Reverse((lag.behind_ms, lag.behind_revisions)));
         nodes
@@ -72,7 +75,9 @@ impl Nodes {
 
     /// How far the last change has come, in a sentence.
     pub(super) fn sentence(&self) -> String {
-        let Self { revision, applied, total, lagging, .. } = self;
+        let Self { revision: Some(revision), applied: Some(applied), total: Some(total), lagging, .. } = self else {
+            return "what the nodes enforce is not known: no replica answers".to_owned();
+        };
         let text = format!("revision {revision} applied by {applied} of {total} nodes");
         match lagging.as_slice() {
             [] => text,
