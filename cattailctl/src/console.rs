@@ -1,4 +1,7 @@
 //! Where words go: results to standard output, everything said about them to standard error.
+//!
+//! Whoever reads no more, as in `cattailctl apply … | head`, still wants the work done, and to be told by the exit status
+//! how it went.
 
 use std::io::{self, Write};
 
@@ -15,15 +18,16 @@ impl<'a> Console<'a> {
 
     /// A result.
     pub(crate) fn say(&mut self, text: &str) -> io::Result<()> {
-        self.out.write_all(text.as_bytes())?;
-        if !text.ends_with('\n') {
-            self.out.write_all(b"\n")?;
-        }
-        Ok(())
+        let end = if text.ends_with('\n') { "" } else { "\n" };
+        unless_nobody_reads(write!(self.out, "{text}{end}"))
     }
 
     /// Something that went wrong, or that its author should know.
     pub(crate) fn tell(&mut self, text: &str) -> io::Result<()> {
-        writeln!(self.err, "{text}")
+        unless_nobody_reads(writeln!(self.err, "{text}"))
     }
+}
+
+fn unless_nobody_reads(written: io::Result<()>) -> io::Result<()> {
+    written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }

@@ -64,8 +64,6 @@ async fn answer() -> ExitCode {
     };
     match result {
         Ok(code) => code,
-        // `cattailctl get … | head` closes our output on purpose.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("cattailctl: {error:#}");
             FAILURE.into()
@@ -97,8 +95,4 @@ async fn resources(command: &Command, datastore: &Datastore, console: &mut Conso
     let store = EtcdStore::connect(datastore.config()).await?;
     let all_done = command::run(command, &store, &mut io::stdin(), console).await?;
     Ok(if all_done { ExitCode::SUCCESS } else { FAILURE.into() })
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -34,6 +34,23 @@ fn try_cattailctl(store: &MemoryStore, line: &str, stdin: &str) -> anyhow::Resul
     Ok(Told { succeeded, out: String::from_utf8(out)?, err: String::from_utf8(err)? })
 }
 
+#[test]
+fn what_nobody_reads_is_done_all_the_same() {
+    let store = MemoryStore::default();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let text = format!("{TIER}---\n{POLICY}");
+    let line = ["cattailctl", "apply", "-f", "-"];
+    let arguments = Arguments::try_parse_from(line).expect("right");
+    let AnyCommand::Resources(command) = &arguments.command else { panic!("not about resources: {arguments:?}") };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let mut console = Console::new(&writer, Vec::new());
+    let done = runtime.block_on(command::run(command, &store, &mut text.as_bytes(), &mut console));
+    assert!(done.expect("nothing went wrong"));
+    let told = cattailctl(&store, "apply -f -", &text);
+    assert!(told.out.lines().count() == 2 && told.out.lines().all(|line| line.contains("unchanged")), "{told:?}");
+}
+
 #[track_caller]
 fn assert_done(told: &Told, out: &str) {
     assert_eq!((told.out.as_str(), told.err.as_str(), told.succeeded), (out, "", true));

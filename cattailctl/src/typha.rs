@@ -8,7 +8,7 @@ mod show;
 mod span;
 mod state;
 
-use std::{io, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -81,19 +81,11 @@ pub(crate) async fn run(typha: &Typha, console: &mut Console<'_>) -> anyhow::Res
         Some(Format::Json) => serde_json::to_string_pretty(&health)?,
         None => show::table(&health),
     };
-    match tell(&text, &health.complaints, console) {
-        // Whoever reads no more still wants to know how it is.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        told => told?,
-    }
+    console.say(&text)?;
+    health.complaints.iter().try_for_each(|complaint| console.tell(complaint))?;
     Ok(match health.verdict {
         Verdict::Well => ExitCode::SUCCESS,
         Verdict::Degraded => DEGRADED.into(),
         Verdict::Unknown => UNKNOWN.into(),
     })
-}
-
-fn tell(text: &str, complaints: &[String], console: &mut Console<'_>) -> io::Result<()> {
-    console.say(text)?;
-    complaints.iter().try_for_each(|complaint| console.tell(complaint))
 }
